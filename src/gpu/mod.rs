@@ -1,0 +1,1 @@
+//! The GPU backend: the only place that touches wgpu.

@@ -1,0 +1,1 @@
+//! Images: what is in a folder, decoded and resized as Pillow does it.

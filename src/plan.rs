@@ -1,0 +1,1 @@
+//! A network planned for one adapter: plain data, computed from shapes and limits.
