@@ -1,6 +1,6 @@
 //! The backends under test.
 
-use vgg_wgpu::reference::ReferenceExecutor;
+use vgg_wgpu::cpu::CpuExecutor;
 use vgg_wgpu::{Executor, Network, Result};
 
 /// One way to run a network.
@@ -17,9 +17,9 @@ pub struct Backend {
 /// THE ONE PLACE where the executors under test are made. A backend whose device is missing fails its tests; only who
 /// says so by VGG_WGPU_SKIP_GPU_TESTS=1 gets them ignored.
 pub fn backends() -> Vec<Backend> {
-    vec![Backend { name: "reference", ignored: false, make: reference }]
+    vec![Backend { name: "cpu", ignored: false, make: cpu }]
 }
 
-fn reference(network: Network, _batch: usize) -> Result<Box<dyn Executor>> {
-    Ok(Box::new(ReferenceExecutor::new(network)))
+fn cpu(network: Network, batch: usize) -> Result<Box<dyn Executor>> {
+    Ok(Box::new(CpuExecutor::new(network, Some(2), Some(batch))?))
 }

@@ -6,9 +6,12 @@ use vgg_wgpu::{Shape, Tensor};
 use super::compare::{Tolerance, compare};
 use super::random::Random;
 
+/// Makes a wrong result of a right one.
+type Damage = fn(&mut Tensor);
+
 /// The tests of [`compare`].
 pub fn trials() -> Vec<Trial> {
-    let rejections: [(&str, fn(&mut Tensor)); 7] = [
+    let rejections: [(&str, Damage); 7] = [
         ("nan", |tensor| tensor.data[17] = f32::NAN),
         ("infinity", |tensor| tensor.data[17] = f32::INFINITY),
         ("swapped_elements", |tensor| tensor.data.swap(3, 40)),
