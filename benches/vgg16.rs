@@ -50,7 +50,7 @@ fn vgg16(layer: &LayerChoice) -> Result<Network> {
         });
         parameters.push(named.collect());
     }
-    Model::new(architecture, parameters).truncate(layer)?.network(Some(PreprocessMode::Caffe))
+    Model::new(architecture, parameters, "random weights").truncate(layer)?.network(Some(PreprocessMode::Caffe))
 }
 
 /// The first two blocks against the f64 reference, which takes minutes for all five: a benchmark of wrong results is none.
