@@ -1,6 +1,6 @@
 //! What a person sees on stderr while images are worked on.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -69,10 +69,19 @@ fn bar(total: u64, target: ProgressDrawTarget) -> View {
     let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
         let _ = write!(out, "{:.1}", state.per_sec());
     };
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} images  {rate} images/s  {eta} left")
+    // Before the first batch is done nothing is known; {eta} would say 0s.
+    let left = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let _ = match state.pos() {
+            0 => write!(out, "?"),
+            _ => write!(out, "{:#}", HumanDuration(state.eta())),
+        };
+    };
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} images  {rate} images/s  {left} left")
         .expect("the template is a constant")
-        .with_key("rate", rate);
+        .with_key("rate", rate)
+        .with_key("left", left);
     let bar = ProgressBar::with_draw_target(Some(total), target).with_style(style);
+    bar.tick();
     // A batch takes seconds on a slow device: the time left goes on between two calls of advance.
     bar.enable_steady_tick(Duration::from_millis(500));
     View::Bar(bar)
@@ -207,6 +216,7 @@ mod tests {
     fn the_bar_counts_prints_lines_above_itself_and_goes_away() {
         let screen = Screen::default();
         let progress = Progress(bar(8, ProgressDrawTarget::term_like_with_hz(Box::new(screen.clone()), 255)));
+        assert!(screen.text().contains("0/8 images  0.0 images/s  ? left"), "{:?}", screen.text());
         progress.advance(3);
         progress.println("cannot decode a.jpg");
         let text = screen.text();
