@@ -1,0 +1,25 @@
+//! The backends under test.
+
+use vgg_wgpu::cpu::CpuExecutor;
+use vgg_wgpu::{Executor, Network, Result};
+
+/// One way to run a network.
+#[derive(Clone, Copy)]
+pub struct Backend {
+    /// The first part of its tests' names.
+    pub name: &'static str,
+    /// Listed as ignored instead of run.
+    pub ignored: bool,
+    /// An executor for batches of up to the given number of samples.
+    pub make: fn(Network, usize) -> Result<Box<dyn Executor>>,
+}
+
+/// THE ONE PLACE where the executors under test are made. A backend whose device is missing fails its tests; only who
+/// says so by VGG_WGPU_SKIP_GPU_TESTS=1 gets them ignored.
+pub fn backends() -> Vec<Backend> {
+    vec![Backend { name: "cpu", ignored: false, make: cpu }]
+}
+
+fn cpu(network: Network, batch: usize) -> Result<Box<dyn Executor>> {
+    Ok(Box::new(CpuExecutor::new(network, Some(2), Some(batch))?))
+}
