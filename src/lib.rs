@@ -59,6 +59,7 @@ pub mod parameter;
 pub mod plan;
 pub mod progress;
 pub mod reference;
+mod temporary_file;
 pub mod tensor;
 
 pub use error::{Error, Result};

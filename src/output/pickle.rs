@@ -8,7 +8,7 @@
 //! asks for. Its module is called `numpy.core.multiarray`, not NumPy 2's `numpy._core.multiarray`: the old name loads in
 //! NumPy 1 too, and is the one name under `numpy.core` that NumPy 2 leaves free of a deprecation warning.
 
-use crate::{Error, Result};
+use crate::{Error, Result, temporary_file};
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ impl FeaturesWriter {
             .filter(|&len| len <= isize::MAX as usize / size_of::<f32>())
             .ok_or_else(|| Error::Usage(format!("an array of shape {shape:?} does not fit in memory")))?;
         check_destination(path, overwrite)?;
-        let file = temporary_file_beside(path).map_err(Error::io("create a file in the output's folder for", path))?;
+        let file = temporary_file::beside(path).map_err(Error::io("create a file in the output's folder for", path))?;
         let mut writer = FeaturesWriter {
             path: path.to_owned(),
             file: BufWriter::with_capacity(1 << 18, file),
@@ -159,19 +159,6 @@ fn already_exists(path: &Path) -> Error {
         "the output {} exists already; pass --overwrite to replace it, or -o to write elsewhere",
         path.display()
     ))
-}
-
-fn temporary_file_beside(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".vgg-wgpu-").suffix(".tmp");
-    // Temporary files are private by default; the output is an ordinary file, whose mode the umask decides.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
 }
 
 /// The start of the pickle: the empty dict, and the memo with every [`Shared`] in its order.
