@@ -1,7 +1,7 @@
 //! `vgg-wgpu classify`: the whole network's five most probable classes of each image.
 
 use vgg_wgpu::extract::load_pixels;
-use vgg_wgpu::labels::{Labels, top_k};
+use vgg_wgpu::labels::{self, top_k};
 use vgg_wgpu::{Error, Input, Result};
 
 use super::args::ClassifyArgs;
@@ -12,9 +12,10 @@ const SHOWN: usize = 5;
 pub fn run(args: ClassifyArgs) -> Result<Outcome> {
     let model = super::open_model(&args.model)?;
     let network = model.network(Some(args.images.preprocess.into()))?;
+    let classes = network.output().len();
     let labels = match &args.labels {
-        Some(path) => Labels::open(path, network.output().len())?,
-        None => Labels::numbers(),
+        Some(path) => labels::read(path, classes)?,
+        None => labels::numbered(classes),
     };
     let size = network.image_size().ok_or_else(|| Error::Usage("this network takes values, not images".into()))?;
     let mut executor = super::executor(&args.device, network, |line| eprintln!("{line}"))?;
@@ -31,7 +32,7 @@ pub fn run(args: ClassifyArgs) -> Result<Outcome> {
         let probabilities = executor.run(Input::Pixels(&pixels))?.data;
         println!("{}", path.display());
         for (class, probability) in top_k(&probabilities, SHOWN) {
-            println!("  {:6.2} %  {}", probability * 100.0, labels.name(class));
+            println!("  {:6.2} %  {}", probability * 100.0, labels[class]);
         }
     }
     Ok(outcome)

@@ -7,7 +7,7 @@ use super::exit::Outcome;
 
 pub fn run() -> Result<Outcome> {
     for (index, adapter) in gpu::adapters().iter().enumerate() {
-        println!("{index}  {}", adapter.describe());
+        println!("{index}  {}\n   {}", adapter.describe(), adapter.describe_limits());
     }
     let selected = device::select(&DeviceChoice::Auto)?;
     let name = match &selected.device {

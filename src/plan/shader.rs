@@ -59,6 +59,6 @@ impl Shader {
             Shader::Softmax => include_str!("../../shaders/softmax.wgsl"),
             Shader::ZeroPad2d => include_str!("../../shaders/zero_pad2d.wgsl"),
         };
-        text.to_owned()
+        [include_str!("../../shaders/common.wgsl"), text].join("\n")
     }
 }
