@@ -1,9 +1,10 @@
 //! Keras models: architecture, weights, truncation.
 
 pub mod architecture;
+mod json;
 pub mod layer;
 pub mod model;
 
-pub use architecture::Architecture;
+pub use architecture::{Architecture, DataFormat, ModelClass};
 pub use layer::{Layer, LayerKind};
 pub use model::{LayerChoice, Model};
