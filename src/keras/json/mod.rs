@@ -3,6 +3,7 @@
 
 mod chain;
 mod config;
+mod write;
 
 use serde::Deserialize;
 use serde_json::Value;
