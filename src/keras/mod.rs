@@ -4,7 +4,7 @@ pub mod architecture;
 mod json;
 pub mod layer;
 pub mod model;
-mod summary;
+pub mod summary;
 
 pub use architecture::{Architecture, DataFormat, ModelClass};
 pub use layer::{Layer, LayerKind};

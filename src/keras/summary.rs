@@ -15,32 +15,31 @@ const BELOW_HEADER: [char; 4] = ['┡', '╇', '┩', '━'];
 const BETWEEN_ROWS: [char; 4] = ['├', '┼', '┤', '─'];
 const BOTTOM: [char; 4] = ['└', '┴', '┘', '─'];
 
+/// The table that `model.summary(line_length=80)` of Keras 3 prints for `architecture`, its last newline included.
+/// Sizes are those of float32 weights.
+pub fn table(architecture: &Architecture) -> String {
+    let mut text = format!("Model: \"{}\"\n", architecture.name);
+    border(&mut text, TOP);
+    row(&mut text, '┃', ["Layer (type)", "Output Shape", "Param #"]);
+    for (index, layer) in architecture.layers.iter().enumerate() {
+        border(&mut text, if index == 0 { BELOW_HEADER } else { BETWEEN_ROWS });
+        let name = format!("{} ({})", layer.name, layer.kind.class_name());
+        let (shape, params) = (architecture.shown(layer.output), with_commas(architecture.layer_params(index)));
+        row(&mut text, '│', [&name, &shape, &params]);
+    }
+    border(&mut text, BOTTOM);
+    let (all, frozen) = (architecture.params(), architecture.frozen_params());
+    for (kind, count) in [("Total", all), ("Trainable", all - frozen), ("Non-trainable", frozen)] {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, " {kind} params: {} ({})", with_commas(count), size(count));
+    }
+    text
+}
+
 impl Architecture {
     /// The number of weights, trainable or not.
     pub fn params(&self) -> usize {
         (0..self.layers.len()).map(|index| self.layer_params(index)).sum()
-    }
-
-    /// The table that `model.summary(line_length=80)` of Keras 3 prints for this model, its last newline included.
-    /// Sizes are those of float32 weights.
-    pub fn summary(&self) -> String {
-        let mut text = format!("Model: \"{}\"\n", self.name);
-        border(&mut text, TOP);
-        row(&mut text, '┃', ["Layer (type)", "Output Shape", "Param #"]);
-        for (index, layer) in self.layers.iter().enumerate() {
-            border(&mut text, if index == 0 { BELOW_HEADER } else { BETWEEN_ROWS });
-            let name = format!("{} ({})", layer.name, layer.kind.class_name());
-            let (shape, params) = (self.shown(layer.output), with_commas(self.layer_params(index)));
-            row(&mut text, '│', [&name, &shape, &params]);
-        }
-        border(&mut text, BOTTOM);
-        let frozen = (0..self.layers.len()).map(|index| self.frozen_params(index)).sum();
-        let counts = [("Total", self.params()), ("Trainable", self.params() - frozen), ("Non-trainable", frozen)];
-        for (kind, count) in counts {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, " {kind} params: {} ({})", with_commas(count), size(count));
-        }
-        text
     }
 
     /// `shape` in the order of the model's own Keras.
@@ -56,14 +55,14 @@ impl Architecture {
         parameters.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }
 
-    /// All of a frozen layer, and of a normalisation its moving mean and variance.
-    fn frozen_params(&self, index: usize) -> usize {
-        let layer = &self.layers[index];
-        match layer.kind {
+    /// All of the frozen layers, and of each normalisation its moving mean and variance.
+    fn frozen_params(&self) -> usize {
+        let frozen = self.layers.iter().enumerate().map(|(index, layer)| match layer.kind {
             _ if !layer.trainable => self.layer_params(index),
             LayerKind::BatchNormalization { .. } => 2 * layer.output.channels(),
             _ => 0,
-        }
+        });
+        frozen.sum()
     }
 }
 
