@@ -20,8 +20,8 @@ fn the_reference_computes_what_keras_does() {
 /// compares with what Keras's layer returned.
 fn check_all(make: impl Fn(Network, usize) -> Result<Box<dyn Executor>>) {
     let mut compared = 0;
-    for fixture in Fixture::all().iter().filter(|fixture| fixture.path("h5").exists()) {
-        let model = legacy_weights::model(fixture);
+    for fixture in Fixture::all() {
+        let Some(model) = legacy_weights::model(&fixture) else { continue };
         let tensors = fixture.tensors();
         let (input, outputs) = tensors.split_first().unwrap();
         for (layer, output) in fixture.expected.layers.iter().zip(outputs) {
@@ -38,7 +38,8 @@ fn check_all(make: impl Fn(Network, usize) -> Result<Box<dyn Executor>>) {
             compared += 1;
         }
     }
-    assert!(compared > 100, "only {compared} layers compared");
+    println!("{compared} layers compared");
+    assert!(compared > 180, "only {compared} layers compared");
 }
 
 fn compare(found: &Tensor, expected: &Tensor, what: &str) {

@@ -7,11 +7,16 @@ use vgg_wgpu::keras::{Architecture, DataFormat, LayerKind, Model};
 
 use super::Fixture;
 
-/// The model of `MODEL.json` and `MODEL.h5`.
-pub fn model(fixture: &Fixture) -> Model {
+/// The model of `MODEL.json` with the weights of `MODEL.h5` or `MODEL.model.h5`; none where it has neither.
+pub fn model(fixture: &Fixture) -> Option<Model> {
     let architecture = fixture.architecture();
-    let file = File::open(fixture.path("h5")).unwrap();
-    let stored = layers_with_weights(&file.root());
+    let stored = if fixture.path("h5").exists() {
+        layers_with_weights(&File::open(fixture.path("h5")).unwrap().root())
+    } else if fixture.path("model.h5").exists() {
+        layers_with_weights(&File::open(fixture.path("model.h5")).unwrap().group("model_weights").unwrap())
+    } else {
+        return None;
+    };
     let with_weights: Vec<usize> =
         (0..architecture.layers.len()).filter(|&index| !shapes(&architecture, index).is_empty()).collect();
     assert_eq!(stored.len(), with_weights.len(), "{}", fixture.stem.display());
@@ -25,7 +30,7 @@ pub fn model(fixture: &Fixture) -> Model {
             parameters[index].push(Parameter::in_memory(format!("{}/{name}", layer.name), shape, values));
         }
     }
-    Model::new(architecture, parameters)
+    Some(Model::new(architecture, parameters))
 }
 
 fn shapes(architecture: &Architecture, index: usize) -> Vec<(&'static str, Vec<usize>)> {
