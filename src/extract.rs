@@ -134,11 +134,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(
-        executor: &'a mut dyn Executor,
-        writer: FeaturesWriter,
-        observe: &'a mut dyn FnMut(Event<'_>),
-    ) -> Run<'a> {
+    fn new(executor: &'a mut dyn Executor, writer: FeaturesWriter, observe: &'a mut dyn FnMut(Event<'_>)) -> Run<'a> {
         Run {
             executor,
             writer,

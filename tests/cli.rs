@@ -24,7 +24,9 @@ impl Fixture {
         let images = folder.path().join("images");
         fs::create_dir(&images).unwrap();
         for (index, name) in ["b.png", "a.bmp", "c.tiff"].iter().enumerate() {
-            image::RgbImage::from_pixel(8, 6, image::Rgb([10 * index as u8, 100, 200])).save(images.join(name)).unwrap();
+            image::RgbImage::from_pixel(8, 6, image::Rgb([10 * index as u8, 100, 200]))
+                .save(images.join(name))
+                .unwrap();
         }
         Fixture { folder }
     }
@@ -135,8 +137,7 @@ fn usage_errors_have_exit_code_2() {
 #[test]
 fn an_adapter_that_is_not_there_has_exit_code_5() {
     let fixture = Fixture::new();
-    let arguments =
-        ["extract", "images", "--model", "pixels.json", "--weights", "untrained", "--device", "Voodoo 5"];
+    let arguments = ["extract", "images", "--model", "pixels.json", "--weights", "untrained", "--device", "Voodoo 5"];
     fixture.run(&arguments).code(5).stderr(contains("Voodoo 5"));
 }
 

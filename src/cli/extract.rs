@@ -139,7 +139,10 @@ impl Display for Summary<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Summary { images, output_bytes, seconds, images_per_second, device, .. } = self;
         let (failed, output) = (self.failed.len(), self.output.display());
-        writeln!(f, "done: {images} images, {failed} failed, in {seconds:.1} s: {images_per_second:.2} images/s on {device}")?;
+        writeln!(
+            f,
+            "done: {images} images, {failed} failed, in {seconds:.1} s: {images_per_second:.2} images/s on {device}"
+        )?;
         write!(f, "wrote {output}: {output_bytes} bytes")
     }
 }

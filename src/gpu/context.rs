@@ -39,7 +39,8 @@ impl Context {
         };
         let (on_error, on_loss) = (remember(&problem), remember(&problem));
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
-        device.set_device_lost_callback(move |reason, text| on_loss(format!("the device was lost ({reason:?}): {text}")));
+        device
+            .set_device_lost_callback(move |reason, text| on_loss(format!("the device was lost ({reason:?}): {text}")));
         Ok(Context { device, queue, workgroup_rows: adapter.limits().workgroup_rows, problem })
     }
 
@@ -69,9 +70,7 @@ impl Context {
             sample_count: 1,
             dimension: wgpu::TextureDimension::D2,
             format: FORMAT,
-            usage: wgpu::TextureUsages::STORAGE_BINDING
-                | wgpu::TextureUsages::COPY_DST
-                | wgpu::TextureUsages::COPY_SRC,
+            usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_DST | wgpu::TextureUsages::COPY_SRC,
             view_formats: &[],
         })
     }
@@ -110,9 +109,8 @@ impl Context {
         // Each one's header says how its edges are kept; loops run over sizes in its parameters, which come from a plan,
         // whose tests hold them within the textures and buffers it plans. With the checks, convolutions on lavapipe take
         // several times as long, because every loop counts in 64 bits.
-        let module = unsafe {
-            self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
-        };
+        let module =
+            unsafe { self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) };
         let constants = [("WORKGROUP_ROWS", self.workgroup_rows as f64)];
         self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(name),
@@ -130,9 +128,5 @@ impl Context {
 
 /// The size as wgpu takes it.
 pub fn extent(size: TextureSize) -> wgpu::Extent3d {
-    wgpu::Extent3d {
-        width: size.width as u32,
-        height: size.height as u32,
-        depth_or_array_layers: size.layers as u32,
-    }
+    wgpu::Extent3d { width: size.width as u32, height: size.height as u32, depth_or_array_layers: size.layers as u32 }
 }

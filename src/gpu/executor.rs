@@ -124,9 +124,9 @@ impl GpuExecutor {
             Some(part) => Some(view(&weights.upload(&self.context, dispatch.shader, part, label)?)),
             None => None,
         };
-        let channels = weights.channels(dispatch.weights.map(|part| part.quads)).map(|values| {
-            self.context.buffer(label, bytemuck::cast_slice(&values), wgpu::BufferUsages::STORAGE)
-        });
+        let channels = weights
+            .channels(dispatch.weights.map(|part| part.quads))
+            .map(|values| self.context.buffer(label, bytemuck::cast_slice(&values), wgpu::BufferUsages::STORAGE));
         let texture = wgpu::BindingResource::TextureView;
         let resources = [
             Some(params.as_entire_binding()),
@@ -268,13 +268,7 @@ fn readback(context: &Context, layout: Layout, n: usize) -> wgpu::Buffer {
     })
 }
 
-fn copy(
-    encoder: &mut wgpu::CommandEncoder,
-    slot: &wgpu::Texture,
-    buffer: &wgpu::Buffer,
-    layout: Layout,
-    n: usize,
-) {
+fn copy(encoder: &mut wgpu::CommandEncoder, slot: &wgpu::Texture, buffer: &wgpu::Buffer, layout: Layout, n: usize) {
     let destination = wgpu::TexelCopyBufferInfo {
         buffer,
         layout: wgpu::TexelCopyBufferLayout {

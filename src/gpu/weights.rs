@@ -78,13 +78,7 @@ fn upload_conv2d(
 }
 
 /// `[inputs, units]` to a row for each input, columns of quads of units, in as many layers as the rows need.
-fn upload_dense(
-    context: &Context,
-    texture: &wgpu::Texture,
-    kernel: &[f32],
-    units: usize,
-    part: Weights,
-) -> Result<()> {
+fn upload_dense(context: &Context, texture: &wgpu::Texture, kernel: &[f32], units: usize, part: Weights) -> Result<()> {
     let [first, count] = part.quads;
     let columns = 4 * first..(4 * (first + count)).min(units);
     let rows_at_once = (UPLOAD_BYTES / (part.size.width * 16)).clamp(1, part.size.height);

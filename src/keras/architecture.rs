@@ -1,8 +1,9 @@
 //! A chain of Keras layers with their shapes.
 
 use std::collections::HashSet;
+use std::fmt;
 
-use super::layer::{Activation, Layer, LayerKind};
+use super::layer::{self, Activation, Layer, LayerKind};
 use crate::ops::{self, Padding};
 use crate::{Error, Result, Shape};
 
@@ -17,6 +18,8 @@ pub struct Architecture {
     pub class: ModelClass,
     /// The shape of one input sample, channels last.
     pub input: Shape,
+    /// How the model's own Keras lays out maps. Here all are channels-last; but Keras 1 stores other kernels for `th`.
+    pub data_format: DataFormat,
     /// As Keras's `model.layers`: an index into one is an index into the other.
     pub layers: Vec<Layer>,
 }
@@ -30,6 +33,28 @@ pub enum ModelClass {
     Functional,
 }
 
+/// Keras's `data_format`, in Keras 1 `dim_ordering`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataFormat {
+    /// Rows, columns, channels.
+    #[default]
+    #[serde(alias = "tf")]
+    ChannelsLast,
+    /// Channels, rows, columns.
+    #[serde(alias = "th")]
+    ChannelsFirst,
+}
+
+impl fmt::Display for DataFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DataFormat::ChannelsLast => "channels_last",
+            DataFormat::ChannelsFirst => "channels_first",
+        })
+    }
+}
+
 impl Architecture {
     /// Chains `layers` behind `input`, infers every shape, and checks that names are unique.
     pub fn new(
@@ -39,10 +64,11 @@ impl Architecture {
         input: Shape,
         layers: impl IntoIterator<Item = (String, LayerKind)>,
     ) -> Result<Architecture> {
-        let mut architecture =
-            Architecture { name: name.into(), origin: origin.into(), class, input, layers: Vec::new() };
+        let (name, origin, data_format) = (name.into(), origin.into(), DataFormat::default());
+        let mut architecture = Architecture { name, origin, class, input, data_format, layers: Vec::new() };
         let mut names = HashSet::new();
-        let mut shape = input;
+        let mut shape = layer::check_size(input)
+            .map_err(|problem| Error::model(&architecture.origin, format!("the model's input: {problem}")))?;
         for (name, kind) in layers {
             let fail = |problem| {
                 let class = kind.class_name();
@@ -51,8 +77,10 @@ impl Architecture {
             if !names.insert(name.clone()) {
                 return Err(fail("an earlier layer has the same name".into()));
             }
-            shape = kind.output_shape(shape).map_err(fail)?;
-            architecture.layers.push(Layer { name, kind, output: shape });
+            let output = kind.output_shape(shape).map_err(fail)?;
+            kind.check_work(shape, output).map_err(fail)?;
+            architecture.layers.push(Layer { name, kind, output, trainable: true });
+            shape = output;
         }
         if architecture.layers.is_empty() {
             return Err(Error::model(&architecture.origin, "the model has no layers"));

@@ -12,6 +12,19 @@ pub struct Layer {
     pub kind: LayerKind,
     /// The shape of one output sample.
     pub output: Shape,
+    /// Keras's `trainable`: false where the layer was frozen. Only the summary's counts depend on it.
+    pub trainable: bool,
+}
+
+/// More values than any sample or weight has: 2^40, in f32 4 TiB. Products of such sizes stay far below 2^64.
+const MAX_VALUES: usize = 1 << 40;
+
+/// `shape`, unless it is empty or of a size that no computer holds.
+pub(super) fn check_size(shape: Shape) -> Result<Shape, String> {
+    match shape.checked_len() {
+        Some(1..=MAX_VALUES) => Ok(shape),
+        _ => Err(format!("{shape} is empty or impossibly large")),
+    }
 }
 
 /// An `activation=`: elementwise, or softmax over the last dimension.
@@ -123,10 +136,26 @@ impl LayerKind {
                 Shape::Map { h, w, .. } => Shape::Map { h, w, c: units },
             },
         };
-        match output.checked_len() {
-            // 2^40 values would be 4 TiB a sample: no network; and products of such sizes stay far below 2^64.
-            Some(1..=0xff_ffff_ffff) => Ok(output),
-            _ => Err(format!("its output {} is empty or impossibly large", output)),
+        check_size(output).map_err(|problem| format!("its output {problem}"))
+    }
+
+    /// Refuses weights and windows so large that counting them, or the work they make, could overflow.
+    pub(super) fn check_work(&self, input: Shape, output: Shape) -> Result<(), String> {
+        let taps = match *self {
+            LayerKind::Conv2D { kernel: window, .. }
+            | LayerKind::MaxPooling2D { pool: window, .. }
+            | LayerKind::AveragePooling2D { pool: window, .. } => window[0].checked_mul(window[1]),
+            _ => Some(1),
+        };
+        // An upper bound for every kind of layer: each output from all taps of all input channels.
+        let work = taps.and_then(|taps| taps.checked_mul(input.channels())?.checked_mul(output.len()));
+        let product = |shape: &[usize]| shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+        let weights_fit =
+            self.parameters(input).iter().all(|(_, shape)| product(shape).is_some_and(|len| len <= MAX_VALUES));
+        if weights_fit && work.is_some_and(|work| work <= 1 << 60) {
+            Ok(())
+        } else {
+            Err(format!("its weights or its window are impossibly large for an input of {input}"))
         }
     }
 

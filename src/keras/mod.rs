@@ -2,10 +2,13 @@
 
 pub mod architecture;
 pub mod cache;
+mod json;
 pub mod layer;
 pub mod model;
+mod open;
+pub mod summary;
 pub mod untrained;
 
-pub use architecture::Architecture;
+pub use architecture::{Architecture, DataFormat, ModelClass};
 pub use layer::{Layer, LayerKind};
 pub use model::{LayerChoice, Model};

@@ -45,7 +45,11 @@ impl FromStr for LayerChoice {
 
 impl Model {
     /// Joins layers with their parameters, whose names and shapes the weights reader has checked.
-    pub fn new(architecture: Architecture, parameters: Vec<Vec<Parameter>>, weights_origin: impl Into<String>) -> Model {
+    pub fn new(
+        architecture: Architecture,
+        parameters: Vec<Vec<Parameter>>,
+        weights_origin: impl Into<String>,
+    ) -> Model {
         for (index, layer) in architecture.layers.iter().enumerate() {
             let expected = layer.kind.parameters(architecture.input_of(index));
             let shapes = parameters[index].iter().map(|parameter| &parameter.shape);

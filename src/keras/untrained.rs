@@ -31,7 +31,11 @@ pub fn model(architecture: Architecture, seed: u64) -> Model {
 #[derive(Debug)]
 enum Initializer {
     /// Uniform between `-limit` and `limit`.
-    Uniform { limit: f64, seed: u64, stream: u64 },
+    Uniform {
+        limit: f64,
+        seed: u64,
+        stream: u64,
+    },
     Constant(f32),
 }
 

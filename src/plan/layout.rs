@@ -88,7 +88,9 @@ impl Layout {
 
     /// The reverse of [`Layout::pack`].
     pub fn unpack(self, n: usize, texels: &[f32]) -> Vec<f32> {
-        (0..n).flat_map(|sample| (0..self.shape.len()).map(move |index| texels[self.component(sample, index)])).collect()
+        (0..n)
+            .flat_map(|sample| (0..self.shape.len()).map(move |index| texels[self.component(sample, index)]))
+            .collect()
     }
 
     /// The place of a sample's `index`-th value, row-major, among the components of all texels.

@@ -106,7 +106,8 @@ impl Plan {
         for step in &steps {
             step.check(batch, limits)?;
         }
-        let pixel_bytes = network.preprocess.is_some().then(|| (batch * network.input.len()).next_multiple_of(4) as u64);
+        let pixel_bytes =
+            network.preprocess.is_some().then(|| (batch * network.input.len()).next_multiple_of(4) as u64);
         if let Some(bytes) = pixel_bytes.filter(|&bytes| bytes > limits.max_binding_bytes) {
             let limit = limits.max_binding_bytes;
             return Err(format!("the pixels of {batch} images take {bytes} bytes, the largest binding is {limit}"));

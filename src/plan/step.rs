@@ -122,8 +122,7 @@ fn conv2d(op: &ops::Conv2d, from: Layout, to: Layout, limits: &Limits) -> Result
     let Window { kernel, stride, before, .. } = op.window;
     let quads = to.quads().next_multiple_of(CONV2D_QUADS);
     let is_3x3 = kernel == [3, 3] && stride == [1, 1];
-    let (shader, rows) =
-        if is_3x3 { (Shader::Conv2d3x3, CONV2D_3X3_ROWS) } else { (Shader::Conv2d, CONV2D_ROWS) };
+    let (shader, rows) = if is_3x3 { (Shader::Conv2d3x3, CONV2D_3X3_ROWS) } else { (Shader::Conv2d, CONV2D_ROWS) };
     let numbers = [
         [from.width, from.height],
         [from.quads(), to.quads()],

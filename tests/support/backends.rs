@@ -19,10 +19,7 @@ pub struct Backend {
 /// says so by VGG_WGPU_SKIP_GPU_TESTS=1 gets them ignored.
 pub fn backends() -> Vec<Backend> {
     let skip_gpu = std::env::var_os("VGG_WGPU_SKIP_GPU_TESTS").is_some_and(|value| value == "1");
-    vec![
-        Backend { name: "cpu", ignored: false, make: cpu },
-        Backend { name: "gpu", ignored: skip_gpu, make: gpu },
-    ]
+    vec![Backend { name: "cpu", ignored: false, make: cpu }, Backend { name: "gpu", ignored: skip_gpu, make: gpu }]
 }
 
 fn cpu(network: Network, batch: usize) -> Result<Box<dyn Executor>> {
