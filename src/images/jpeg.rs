@@ -1,38 +1,129 @@
-//! JPEG, to the bit as Pillow decodes it.
+//! JPEG, decoded by mozjpeg: libjpeg-turbo's decoder, which is Pillow's too, in the arithmetic both default to (accurate
+//! integer inverse DCT, smooth chroma upsampling).
+//!
+//! Against Pillow 13.0 (`scripts/compare_with_pillow.py` repeats this; a photo is 500 x 375 pixels and 59 KB):
+//!
+//! | | mozjpeg 0.10, with nasm | mozjpeg 0.10, plain C | libjpeg-turbo-rs 0.9, strict | the same, lenient |
+//! |---|---|---|---|---|
+//! | intact files with identical pixels | 224 of 224 | 224 of 224 | 224 of 224 | 224 of 224 |
+//! | of 3,000 damaged files, accepted though Pillow refuses | 0 | 0 | 45 | 95 |
+//! | refused though Pillow accepts | 0 | 0 | 669 | 130 |
+//! | accepted by both, with identical pixels | all 1,799 | 1,582 of 1,799 | all 1,130 | 1,647 of 1,669 |
+//! | time to decode a photo, Pillow's being 1 | 0.9 | 1.9 | 1.1 | 1.1 |
+//!
+//! The build takes the assembly where it finds nasm and needs nothing but a C compiler otherwise (on ARM it takes the C
+//! compiler's intrinsics). libjpeg-turbo-rs is all Rust, but it is young, has 311 `unsafe` blocks and functions and gives
+//! no guarantee of memory safety; mozjpeg shares its decoder with browsers.
 
-use libjpeg_turbo_rs::{DecodeLimits, Decoder, JpegError, PixelFormat};
+use std::cell::Cell;
+use std::io::{self, BufRead, Read};
+use std::panic::{self, AssertUnwindSafe};
 
-use super::{ImageError, MAX_PIXELS, RgbImage, check_size};
+use mozjpeg::{ColorSpace, Decompress};
+
+use super::{ImageError, RgbImage, check_size, panic_message, raster::cmyk_to_rgb};
 
 /// The most scans of a progressive file. Encoders write about ten; each costs a pass over the whole image.
 const MAX_SCANS: usize = 100;
 
+/// Decodes what Pillow decodes. Both refuse a truncated file, and both fill in what a damaged bit stream leaves open.
 pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, ImageError> {
-    let limits = DecodeLimits { max_pixels: MAX_PIXELS, max_scans: MAX_SCANS, ..DecodeLimits::default() };
-    let mut decoder = Decoder::new_with_limits(bytes, limits).map_err(image_error)?;
-    let (width, height) = (decoder.header().width(), decoder.header().height());
+    check_markers(bytes)?;
+    let ran_out = Cell::new(false);
+    // libjpeg leaves by unwinding where it meets an error.
+    let decoded = panic::catch_unwind(AssertUnwindSafe(|| decompress(bytes, &ran_out)));
+    match decoded {
+        Err(_) | Ok(Err(ImageError::Io(_))) if ran_out.get() => Err(ImageError::Damaged("it is truncated".to_owned())),
+        Ok(image) => image,
+        Err(payload) => Err(ImageError::Damaged(panic_message(&*payload).to_owned())),
+    }
+}
+
+fn decompress(bytes: &[u8], ran_out: &Cell<bool>) -> Result<RgbImage, ImageError> {
+    let decoder = Decompress::new_reader(Source { rest: bytes, ran_out })?;
+    let (width, height) = decoder.size();
     check_size(width, height)?;
-    let cmyk = match decoder.header().components.len() {
+    let cmyk = match decoder.components().len() {
         1 | 3 => false,
         4 => true,
         channels => return Err(ImageError::Unsupported(format!("a JPEG of {channels} channels"))),
     };
-    decoder.set_output_format(if cmyk { PixelFormat::Cmyk } else { PixelFormat::Rgb });
-    decoder.set_block_smoothing(true);
-    let data = decoder.decode_image().map_err(image_error)?.data;
-    Ok(RgbImage::new(width, height, if cmyk { inverted_cmyk_to_rgb(&data) } else { data }))
-}
-
-fn image_error(error: JpegError) -> ImageError {
-    match error {
-        JpegError::Unsupported(what) => ImageError::Unsupported(what),
-        JpegError::LimitExceeded { .. } | JpegError::AllocationFailed { .. } => ImageError::TooLarge(error.to_string()),
-        _ => ImageError::Damaged(error.to_string()),
+    let mut rows = decoder.to_colorspace(if cmyk { ColorSpace::JCS_CMYK } else { ColorSpace::JCS_RGB })?;
+    let pixels: Vec<u8> = rows.read_scanlines()?;
+    // What follows the last row must make sense as far as it goes, but its end may be missing.
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| rows.finish()))
+        && !ran_out.get()
+    {
+        panic::resume_unwind(payload);
     }
+    Ok(RgbImage::new(width, height, if cmyk { inverted_cmyk_to_rgb(&pixels) } else { pixels }))
 }
 
 /// Pillow takes every four-channel JPEG for Adobe's, which stores 255 minus each ink.
 fn inverted_cmyk_to_rgb(pixels: &[u8]) -> Vec<u8> {
-    let inks = pixels.chunks_exact(4);
-    inks.flat_map(|inverted| super::raster::cmyk_to_rgb([0, 1, 2, 3].map(|ink| 255 - inverted[ink]))).collect()
+    pixels.chunks_exact(4).flat_map(|inverted| cmyk_to_rgb([0, 1, 2, 3].map(|ink| 255 - inverted[ink]))).collect()
+}
+
+/// The bytes of a file. Their end is an error, where libjpeg's own source would make up the rest of the image.
+struct Source<'a> {
+    rest: &'a [u8],
+    ran_out: &'a Cell<bool>,
+}
+
+impl Read for Source<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.rest.read(buffer)
+    }
+}
+
+impl BufRead for Source<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.ran_out.set(self.rest.is_empty());
+        // Any kind but `UnexpectedEof`, which makes the decoder go on with an invented end-of-image marker.
+        if self.rest.is_empty() { Err(io::Error::other("the file is truncated")) } else { Ok(self.rest) }
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.rest = &self.rest[count..];
+    }
+}
+
+/// Refuses, before any pixel is decoded, what Pillow does not decode either, and more than [`MAX_SCANS`].
+fn check_markers(bytes: &[u8]) -> Result<(), ImageError> {
+    let mut scans = 0;
+    let mut rest = bytes.get(2..).unwrap_or_default();
+    while let Some((marker, after)) = next_marker(rest) {
+        let length = after.first_chunk().map_or(0, |&length| usize::from(u16::from_be_bytes(length)));
+        match (marker, after.get(2)) {
+            (0xC0..=0xC2, Some(8)) => {}
+            (0xC0..=0xC2, Some(bits)) => {
+                return Err(ImageError::Unsupported(format!("a JPEG of {bits} bits a channel")));
+            }
+            (0xC3, _) => return Err(ImageError::Unsupported("a lossless JPEG".to_owned())),
+            (0xC9..=0xCB, _) => return Err(ImageError::Unsupported("an arithmetic-coded JPEG".to_owned())),
+            (0xC5..=0xC7 | 0xCD..=0xCF, _) => return Err(ImageError::Unsupported("a hierarchical JPEG".to_owned())),
+            (0xDA, _) => scans += 1,
+            (0xD9, _) => break,
+            _ => {}
+        }
+        if scans > MAX_SCANS {
+            return Err(ImageError::TooLarge(format!("more than {MAX_SCANS} scans")));
+        }
+        rest = after.get(length..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// The next marker that a length follows, or the end of the image, and what comes after it. Entropy-coded data, where
+/// 0xFF is followed by 0 or is a restart marker, is passed over.
+fn next_marker(mut bytes: &[u8]) -> Option<(u8, &[u8])> {
+    loop {
+        let at = bytes.iter().position(|&byte| byte == 0xFF)?;
+        bytes = &bytes[at + 1..];
+        match bytes {
+            [0 | 1 | 0xD0..=0xD8 | 0xFF, ..] => {}
+            [marker, after @ ..] => return Some((*marker, after)),
+            [] => return None,
+        }
+    }
 }

@@ -100,11 +100,12 @@ fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file").into());
     }
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
+    if metadata.len() > MAX_FILE_BYTES {
         return Err(ImageError::TooLarge(format!("{} bytes; the limit is {MAX_FILE_BYTES} bytes", metadata.len())));
     }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    // A file that is still growing is read to the limit, no further.
+    File::open(path)?.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -1,0 +1,162 @@
+//! Decoding and resizing against Pillow's pixels, which tests/fixtures/make_image_fixtures.py wrote.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use vgg_wgpu::images::{self, Filter, ImageError, MAX_PIXELS, RgbImage};
+
+fn fixtures(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images").join(folder);
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+fn with_extension(paths: Vec<PathBuf>, is_ppm: bool) -> Vec<PathBuf> {
+    paths.into_iter().filter(|path| (path.extension().unwrap() == "ppm") == is_ppm).collect()
+}
+
+/// A binary PPM as Pillow writes it: `P6`, the size and 255 on three lines, then the pixels.
+fn read_ppm(path: &Path) -> RgbImage {
+    let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let lines: Vec<&[u8]> = bytes.splitn(4, |&byte| byte == b'\n').collect();
+    assert_eq!((lines[0], lines[2]), (&b"P6"[..], &b"255"[..]), "{}", path.display());
+    let size: Vec<usize> = str::from_utf8(lines[1]).unwrap().split(' ').map(|side| side.parse().unwrap()).collect();
+    RgbImage::new(size[0], size[1], lines[3].to_vec())
+}
+
+/// The first difference in words, or nothing.
+fn difference(found: &RgbImage, expected: &RgbImage) -> Option<String> {
+    if (found.width, found.height) != (expected.width, expected.height) {
+        return Some(format!("{found:?} instead of {expected:?}"));
+    }
+    let at = found.pixels.iter().zip(&expected.pixels).position(|(found, expected)| found != expected)?;
+    let wrong = found.pixels.iter().zip(&expected.pixels).filter(|(found, expected)| found != expected).count();
+    let (x, y, channel) = (at / 3 % found.width, at / 3 / found.width, at % 3);
+    let (found, expected) = (found.pixels[at], expected.pixels[at]);
+    Some(format!("{wrong} values differ, the first at x {x}, y {y}, channel {channel}: {found} instead of {expected}"))
+}
+
+fn assert_none(failures: Vec<String>) {
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn every_format_decodes_to_pillows_pixels() {
+    let paths = with_extension(fixtures("decode"), false);
+    assert!(paths.len() > 80, "{} fixtures", paths.len());
+    let failures = paths.iter().filter_map(|path| {
+        let expected = read_ppm(&PathBuf::from(format!("{}.ppm", path.display())));
+        let problem = match images::load(path) {
+            Ok(found) => difference(&found, &expected),
+            Err(error) => Some(error.to_string()),
+        };
+        problem.map(|problem| format!("{}: {problem}", path.display()))
+    });
+    assert_none(failures.collect());
+}
+
+#[test]
+fn every_filter_resizes_to_pillows_pixels() {
+    let paths = with_extension(fixtures("resize"), true);
+    assert!(paths.len() >= 28, "{} fixtures", paths.len());
+    let failures = paths.iter().filter_map(|path| {
+        let expected = read_ppm(path);
+        let parts: Vec<&str> = path.file_stem().unwrap().to_str().unwrap().rsplitn(3, '_').collect();
+        let filter = match parts[0] {
+            "nearest" => Filter::Nearest,
+            "bilinear" => Filter::Bilinear,
+            "bicubic" => Filter::Bicubic,
+            "lanczos" => Filter::Lanczos,
+            other => panic!("{other}"),
+        };
+        let source = images::load(&path.with_file_name(format!("{}.png", parts[2]))).unwrap();
+        let found = images::resize(&source, expected.width, expected.height, filter);
+        difference(&found, &expected).map(|problem| format!("{}: {problem}", path.display()))
+    });
+    assert_none(failures.collect());
+}
+
+#[test]
+fn what_pillow_refuses_is_refused_with_the_reason() {
+    let reason = |name: &str| {
+        let path = fixtures("refused").into_iter().find(|path| path.file_name().unwrap() == name).unwrap();
+        images::load(&path).expect_err(name)
+    };
+    assert!(matches!(reason("page.jpg"), ImageError::NotAnImage(text) if text.contains("<!DOCTYPE html>")));
+    assert!(matches!(reason("12_bits.jpg"), ImageError::Unsupported(text) if text.contains("12 bits")));
+    assert!(matches!(reason("65500_pixels_square.jpg"), ImageError::TooLarge(text) if text.contains("65500 x 65500")));
+    assert!(matches!(reason("empty.jpg"), ImageError::Damaged(text) if text.contains("empty")));
+    assert!(matches!(reason("half_baseline_420.jpg"), ImageError::Damaged(text) if text.contains("truncated")));
+    assert!(matches!(reason("half_progressive_420.jpg"), ImageError::Damaged(text) if text.contains("truncated")));
+    for path in fixtures("refused") {
+        assert!(images::load(&path).is_err(), "{}", path.display());
+    }
+}
+
+#[test]
+fn a_thousand_scans_are_refused_before_they_are_decoded() {
+    let path = fixtures("decode").into_iter().find(|path| path.ends_with("progressive_420.jpg")).unwrap();
+    let bytes = fs::read(path).unwrap();
+    let scan = bytes.windows(2).rposition(|pair| pair == [0xFF, 0xDA]).unwrap();
+    let end = bytes.len() - 2;
+    let bomb = [&bytes[..end], &bytes[scan..end].repeat(1000), &bytes[end..]].concat();
+    assert!(matches!(images::decode(&bomb), Err(ImageError::TooLarge(text)) if text.contains("scans")));
+}
+
+/// A number that looks random and is the same in every run (Marsaglia's xorshift).
+fn next(state: &mut u64) -> usize {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state as usize
+}
+
+/// Replaces some bytes, cuts a part out, or drops the end.
+fn damage(bytes: &mut Vec<u8>, state: &mut u64) {
+    let at = next(state) % bytes.len();
+    match next(state) % 4 {
+        0 => bytes.truncate(at),
+        1 => drop(bytes.drain(at..(at + 1 + next(state) % 50).min(bytes.len()))),
+        _ => {
+            for _ in 0..1 + next(state) % 4 {
+                let at = next(state) % bytes.len();
+                bytes[at] = next(state) as u8;
+            }
+        }
+    }
+}
+
+#[test]
+fn no_damaged_file_panics_or_decodes_to_more_than_the_limit() {
+    let originals: Vec<Vec<u8>> =
+        with_extension(fixtures("decode"), false).iter().map(|path| fs::read(path).unwrap()).collect();
+    let mut state = 0x9E37_79B9_7F4A_7C15;
+    let (mut accepted, mut refused) = (0, 0);
+    for _ in 0..20_000 {
+        let mut bytes = originals[next(&mut state) % originals.len()].clone();
+        damage(&mut bytes, &mut state);
+        match images::decode(&bytes) {
+            Ok(image) => {
+                assert!((image.width * image.height) as u64 <= MAX_PIXELS);
+                assert_eq!(image.pixels.len(), image.width * image.height * 3);
+                accepted += 1;
+            }
+            Err(error) => {
+                assert!(!error.to_string().contains("gave up"), "a decoder panicked: {error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(accepted > 3000 && refused > 3000, "{accepted} accepted, {refused} refused: the damage is no test");
+}
+
+#[test]
+fn files_over_the_size_limit_and_pipes_are_refused_unread() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("huge.jpg");
+    fs::File::create(&path).unwrap().set_len(images::MAX_FILE_BYTES + 1).unwrap();
+    assert!(matches!(images::load(&path), Err(ImageError::TooLarge(_))));
+    assert!(matches!(images::load(folder.path()), Err(ImageError::Io(_))));
+    assert!(matches!(images::load(&folder.path().join("missing.jpg")), Err(ImageError::Io(_))));
+}
