@@ -1,17 +1,65 @@
 //! Features of images from Keras VGG-style networks, on any GPU through wgpu or on the CPU.
+//!
+//! ```
+//! use vgg_wgpu::device::{self, DeviceChoice};
+//! use vgg_wgpu::extract::load_pixels;
+//! use vgg_wgpu::images::Filter;
+//! use vgg_wgpu::keras::{Architecture, untrained};
+//! use vgg_wgpu::ops::PreprocessMode;
+//! use vgg_wgpu::{Input, LayerChoice};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let model = untrained::model(Architecture::vgg16(), 0); // with real weights: Model::open(None, None)?
+//! let network = model.truncate(&LayerChoice::Auto)?.network(Some(PreprocessMode::Caffe))?;
+//! let size = network.image_size().expect("it preprocesses pixels");
+//! let mut executor = device::select(&DeviceChoice::Auto)?.device.executor(network, None)?;
+//! let pixels = load_pixels("photos/bridge.jpg".as_ref(), size, Filter::Nearest)?;
+//! let features = executor.run(Input::Pixels(&pixels))?; // one image, or as many as fit max_batch()
+//! assert_eq!(features.sample(0).len(), 4096);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How the house is built
+//!
+//! Data flows from a folder to a file: [`images`] lists, decodes and resizes; an [`Executor`] computes; [`output`] writes;
+//! [`mod@extract`] runs the three beside each other. What is computed comes from the other side:
+//!
+//! | from | to | where |
+//! |---|---|---|
+//! | Keras JSON | an [`Architecture`](keras::Architecture): layers and their shapes | [`keras`] |
+//! | Keras HDF5 | [`Parameter`]s: weights known by name and shape, read when asked for | [`keras`], [`parameter`] |
+//! | both | a [`Model`], which can be truncated | [`keras`] |
+//! | a model | a [`Network`]: a chain of [`Op`](ops::Op)s, identities gone, normalisations folded | [`network`], [`ops`] |
+//! | a network and an adapter's limits | a plan: steps, textures and dispatches as plain data | [`plan`] |
+//! | a plan | compiled shaders and uploaded weights | [`gpu`], the only place that touches wgpu |
+//! | a network | the native backend | [`cpu`] |
+//! | a network | the plain reference that accumulates in f64 | [`reference`](mod@reference), `reference()` of each op |
+//!
+//! An op has one stem everywhere: `src/ops/conv2d.rs` says what it means, `shaders/conv2d.wgsl` and `src/gpu/conv2d.rs`
+//! compute it on a GPU, `src/cpu/conv2d.rs` on the CPU. Tests run each op's cases on every backend (`tests/ops.rs`).
+//!
+//! Tensors are channels-last throughout ([`Shape`]), kernels are Keras's; where a backend needs another layout it
+//! converts at load, one parameter at a time.
 
 pub mod cpu;
+pub mod device;
 pub mod error;
 pub mod executor;
+pub mod extract;
+pub mod fetch;
 pub mod gpu;
 pub mod images;
 pub mod keras;
+pub mod labels;
 pub mod network;
 pub mod ops;
 pub mod output;
 pub mod parameter;
 pub mod plan;
+pub mod progress;
 pub mod reference;
+mod temporary_file;
 pub mod tensor;
 
 pub use error::{Error, Result};

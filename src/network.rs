@@ -39,6 +39,14 @@ impl Network {
         self.nodes.last().map_or(self.input, |node| node.output)
     }
 
+    /// The `[h, w]` that images must have, where the network takes images at all.
+    pub fn image_size(&self) -> Option<[usize; 2]> {
+        match self.input {
+            Shape::Map { h, w, c: 3 } if self.preprocess.is_some() => Some([h, w]),
+            _ => None,
+        }
+    }
+
     /// Floating-point operations for one sample, a multiply-add counted as two.
     pub fn flops(&self) -> u64 {
         self.nodes.iter().map(|node| node.op.flops(node.input)).sum()

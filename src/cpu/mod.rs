@@ -1,1 +1,13 @@
-//! The native CPU backend.
+//! The network on the CPU: convolutions and dense layers as matrix products, spread over a pool of threads.
+
+mod conv2d;
+mod dense;
+mod elementwise;
+mod executor;
+mod matrix;
+mod pool2d;
+mod scratch;
+mod step;
+mod zero_pad2d;
+
+pub use executor::CpuExecutor;

@@ -1,1 +1,9 @@
 //! The GPU backend: the only place that touches wgpu.
+
+mod adapter;
+mod context;
+mod executor;
+mod weights;
+
+pub use adapter::{Adapter, adapters};
+pub use executor::GpuExecutor;

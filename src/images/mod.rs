@@ -1,1 +1,122 @@
-//! Images: what is in a folder, decoded and resized as Pillow does it.
+//! Images as the Python script this replaces would have fed them: Pillow's pixels, its conversion to RGB and its
+//! resizing, to the bit.
+
+pub mod dataset;
+pub mod format;
+mod jpeg;
+mod raster;
+pub mod resize;
+
+use std::any::Any;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+
+pub use dataset::{Dataset, ImageFile, KeyKind, scan};
+pub use format::Format;
+pub use resize::{Filter, resize};
+
+/// The most pixels an image may have: where Pillow raises `DecompressionBombError`, twice its `MAX_IMAGE_PIXELS`.
+pub const MAX_PIXELS: u64 = 178_956_970;
+
+/// The largest file that is read, in bytes. More than the uncompressed pixels of [`MAX_PIXELS`] at 3 bytes each.
+pub const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// 8-bit RGB pixels, row by row from the top.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RgbImage {
+    /// Pixels in a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// `[height, width, 3]`.
+    pub pixels: Vec<u8>,
+}
+
+impl RgbImage {
+    /// An image of these pixels; panics where their number does not fit the size.
+    pub fn new(width: usize, height: usize, pixels: Vec<u8>) -> RgbImage {
+        assert_eq!(pixels.len(), width * height * 3, "pixels of a {width} x {height} image");
+        RgbImage { width, height, pixels }
+    }
+}
+
+impl std::fmt::Debug for RgbImage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RgbImage({} x {})", self.width, self.height)
+    }
+}
+
+/// Why an image has no pixels. It costs that image, never the run.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// The file cannot be read, or is no regular file.
+    #[error("cannot be read: {0}")]
+    Io(#[from] io::Error),
+    /// The content has no known image format's signature.
+    #[error("not an image: {0}")]
+    NotAnImage(String),
+    /// A kind of image that is not decoded here, such as a 12-bit or lossless JPEG.
+    #[error("unsupported: {0}")]
+    Unsupported(String),
+    /// The file is truncated or its content contradicts itself.
+    #[error("damaged: {0}")]
+    Damaged(String),
+    /// More bytes than [`MAX_FILE_BYTES`] or more pixels than [`MAX_PIXELS`].
+    #[error("too large: {0}")]
+    TooLarge(String),
+}
+
+/// Reads and decodes one file.
+pub fn load(path: &Path) -> Result<RgbImage, ImageError> {
+    decode(&read(path)?)
+}
+
+/// Decodes an encoded image, whatever its format, and converts it to RGB as Pillow's `convert("RGB")` does. An EXIF
+/// orientation is ignored, as Pillow and Keras ignore it. Of an animation the first frame counts.
+pub fn decode(bytes: &[u8]) -> Result<RgbImage, ImageError> {
+    let format = Format::of_content(bytes).ok_or_else(|| not_an_image(bytes))?;
+    // A decoder that panics on a damaged file must cost that file only. The decoders keep no state between calls.
+    panic::catch_unwind(AssertUnwindSafe(|| match format {
+        Format::Jpeg => jpeg::decode(bytes),
+        _ => raster::decode(bytes, format),
+    }))
+    .unwrap_or_else(|payload| Err(ImageError::Damaged(format!("the decoder gave up: {}", panic_message(&*payload)))))
+}
+
+/// An error where `width` x `height` is nothing, or more than [`MAX_PIXELS`].
+fn check_size(width: usize, height: usize) -> Result<(), ImageError> {
+    match width as u64 * height as u64 {
+        0 => Err(ImageError::Damaged(format!("an image of {width} x {height} pixels"))),
+        1..=MAX_PIXELS => Ok(()),
+        _ => Err(ImageError::TooLarge(format!("{width} x {height} pixels; the limit is {MAX_PIXELS} pixels"))),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
+    // Asked before opening, because opening a named pipe waits for its writer.
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file").into());
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(ImageError::TooLarge(format!("{} bytes; the limit is {MAX_FILE_BYTES} bytes", metadata.len())));
+    }
+    Ok(bytes)
+}
+
+fn not_an_image(bytes: &[u8]) -> ImageError {
+    if bytes.is_empty() {
+        return ImageError::Damaged("the file is empty".to_owned());
+    }
+    let start = bytes[..bytes.len().min(16)].escape_ascii();
+    ImageError::NotAnImage(format!("it starts with \"{start}\", as no {} file does", Format::LIST))
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no reason given")
+}

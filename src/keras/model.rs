@@ -15,6 +15,8 @@ pub struct Model {
     pub architecture: Architecture,
     /// For each layer, the parameters that [`LayerKind::parameters`] names.
     pub parameters: Vec<Vec<Parameter>>,
+    /// The file the weights came from, or how they were made.
+    pub weights_origin: String,
 }
 
 /// Which layer's output is wanted: the argument of `--layer`.
@@ -43,13 +45,13 @@ impl FromStr for LayerChoice {
 
 impl Model {
     /// Joins layers with their parameters, whose names and shapes the weights reader has checked.
-    pub fn new(architecture: Architecture, parameters: Vec<Vec<Parameter>>) -> Model {
+    pub fn new(architecture: Architecture, parameters: Vec<Vec<Parameter>>, weights_origin: impl Into<String>) -> Model {
         for (index, layer) in architecture.layers.iter().enumerate() {
             let expected = layer.kind.parameters(architecture.input_of(index));
             let shapes = parameters[index].iter().map(|parameter| &parameter.shape);
             assert!(shapes.eq(expected.iter().map(|(_, shape)| shape)), "{}: {expected:?}", layer.name);
         }
-        Model { architecture, parameters }
+        Model { architecture, parameters, weights_origin: weights_origin.into() }
     }
 
     /// The model that ends with the chosen layer. A name or index that does not exist is a usage error that lists those

@@ -1,1 +1,5 @@
 //! The output file.
+
+pub mod pickle;
+
+pub use pickle::FeaturesWriter;

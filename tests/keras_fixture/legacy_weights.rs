@@ -30,7 +30,7 @@ pub fn model(fixture: &Fixture) -> Option<Model> {
             parameters[index].push(Parameter::in_memory(format!("{}/{name}", layer.name), shape, values));
         }
     }
-    Some(Model::new(architecture, parameters))
+    Some(Model::new(architecture, parameters, "a fixture"))
 }
 
 fn shapes(architecture: &Architecture, index: usize) -> Vec<(&'static str, Vec<usize>)> {

@@ -1,0 +1,117 @@
+//! Seconds an image of VGG16 through its second dense layer, with random weights.
+//!
+//! `cargo bench --bench vgg16 -- [batch] [rounds] [--layers]`
+
+use std::error::Error;
+use std::time::Instant;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use vgg_wgpu::cpu::CpuExecutor;
+use vgg_wgpu::executor::Executor;
+use vgg_wgpu::keras::{Architecture, Model};
+use vgg_wgpu::ops::PreprocessMode;
+use vgg_wgpu::reference::ReferenceExecutor;
+use vgg_wgpu::{Input, LayerChoice, Network, Parameter, Result, Tensor};
+
+fn main() -> std::result::Result<(), Box<dyn Error>> {
+    // Cargo passes --bench.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let (options, numbers): (Vec<_>, Vec<_>) = arguments.iter().partition(|argument| argument.starts_with("--"));
+    let number = |index: usize, default| numbers.get(index).map_or(Ok(default), |text| text.parse());
+    let (batch, rounds) = (number(0, 8)?, number(1, 7)?);
+
+    check()?;
+    let network = vgg16(&LayerChoice::Auto)?;
+    let mut executor = CpuExecutor::new(network.clone(), None, Some(batch))?;
+    println!("{}, batch {batch}, {rounds} rounds", executor.device());
+    let mut pixels = vec![0; batch * network.input.len()];
+    ChaCha8Rng::seed_from_u64(1).fill_bytes(&mut pixels);
+    time(&mut executor, &network, &pixels, rounds)?;
+    if options.iter().any(|option| *option == "--layers") {
+        time_layers(&mut executor, &network, &pixels, rounds)?;
+    }
+    Ok(())
+}
+
+/// VGG16 up to a layer, He-initialised so that values keep their size from layer to layer, as in a trained network.
+fn vgg16(layer: &LayerChoice) -> Result<Network> {
+    let architecture = Architecture::vgg16();
+    let mut random = ChaCha8Rng::seed_from_u64(0);
+    let mut parameters = Vec::new();
+    for (index, layer) in architecture.layers.iter().enumerate() {
+        let shapes = layer.kind.parameters(architecture.input_of(index));
+        let named = shapes.into_iter().map(|(name, shape)| {
+            let terms: usize = shape[..shape.len() - 1].iter().product();
+            let limit = (6.0 / terms as f32).sqrt() / 2f32.powi(23);
+            let len = shape.iter().product();
+            let values = (0..len).map(|_| (random.next_u32() as i32 >> 8) as f32 * limit).collect();
+            Parameter::in_memory(name, shape, values)
+        });
+        parameters.push(named.collect());
+    }
+    Model::new(architecture, parameters, "random weights").truncate(layer)?.network(Some(PreprocessMode::Caffe))
+}
+
+/// The first two blocks against the f64 reference, which takes minutes for all five: a benchmark of wrong results is none.
+fn check() -> std::result::Result<(), Box<dyn Error>> {
+    let network = vgg16(&LayerChoice::Name("max_pooling2d_1".into()))?;
+    let mut pixels = vec![0; network.input.len()];
+    ChaCha8Rng::seed_from_u64(2).fill_bytes(&mut pixels);
+    let expected = ReferenceExecutor::new(network.clone()).run(Input::Pixels(&pixels))?;
+    let actual = CpuExecutor::new(network, None, Some(1))?.run(Input::Pixels(&pixels))?;
+    let error = relative_error(&actual, &expected);
+    println!("largest error of the first two blocks: {error:.1e} of the largest value");
+    if error < 1e-5 { Ok(()) } else { Err("wrong results".into()) }
+}
+
+/// The largest difference as a share of the largest value.
+fn relative_error(actual: &Tensor, expected: &Tensor) -> f64 {
+    let largest = expected.data.iter().fold(0f32, |largest, x| largest.max(x.abs()));
+    let differences = actual.data.iter().zip(&expected.data).map(|(a, e)| f64::from((a - e).abs()));
+    differences.fold(0.0, |worst, d| if d <= worst { worst } else { d }) / f64::from(largest)
+}
+
+fn time(executor: &mut CpuExecutor, network: &Network, pixels: &[u8], rounds: usize) -> Result<()> {
+    let n = (pixels.len() / network.input.len()) as f64;
+    executor.run(Input::Pixels(pixels))?;
+    let mut seconds = Vec::new();
+    for _ in 0..rounds {
+        let start = Instant::now();
+        executor.run(Input::Pixels(pixels))?;
+        seconds.push(start.elapsed().as_secs_f64() / n);
+    }
+    seconds.sort_by(f64::total_cmp);
+    let median = seconds[rounds / 2];
+    let spread = (seconds[0], seconds[rounds - 1]);
+    let rate = network.flops() as f64 / median / 1e9;
+    println!(
+        "{median:.4} s an image (median; {:.4} to {:.4}), {rate:.0} GFLOP/s of direct convolution",
+        spread.0, spread.1
+    );
+    Ok(())
+}
+
+fn time_layers(executor: &mut CpuExecutor, network: &Network, pixels: &[u8], rounds: usize) -> Result<()> {
+    let n = (pixels.len() / network.input.len()) as f64;
+    let mut seconds = vec![Vec::new(); network.nodes.len()];
+    for _ in 0..rounds {
+        let mut index = 0;
+        let mut start = Instant::now();
+        executor.trace(Input::Pixels(pixels), &mut |_, tensor| {
+            seconds[index].push(start.elapsed().as_secs_f64() / n);
+            index += 1;
+            drop(tensor);
+            start = Instant::now();
+            Ok(())
+        })?;
+    }
+    println!("each layer, with a copy of its output:");
+    for (node, mut seconds) in network.nodes.iter().zip(seconds) {
+        seconds.sort_by(f64::total_cmp);
+        let median = seconds[rounds / 2];
+        let rate = node.op.flops(node.input) as f64 / median / 1e9;
+        println!("{:18} {:24} {:8.2} ms {rate:8.1} GFLOP/s", node.layer, node.output.to_string(), median * 1e3);
+    }
+    Ok(())
+}

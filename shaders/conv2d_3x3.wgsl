@@ -1,0 +1,177 @@
+// 3x3 convolution with stride 1, bias and activation.
+//
+//   y[n, oy, ox, o] = act(bias[o] + sum over ky, kx, i of x[n, oy + ky - before.y, ox + kx - before.x, i] * kernel[ky, kx, i, o])
+//
+// Bindings
+//   params   sizes; see Params
+//   input    [n * in_quads] layers of (in_size.y rows, in_size.x columns), four channels a texel
+//   output   [n * out_quads] layers of (out_size.y, out_size.x), four channels a texel
+//   weights  [9 taps] layers of (out quads rounded up to 2, 4 * in_quads): texel (i, q) of layer 3 * ky + kx is
+//            kernel[ky, kx, i, 4q .. 4q + 3]; zero where i or q is no channel
+//   channels bias, four channels an element, zero where there is no channel
+//
+// Threads: x is a column; y is 8 rows; z is a sample and 2 quads of output channels. A thread keeps its 8 x 8 results in
+// registers, and a row of input that it loads serves all three ky. Neighbouring threads load neighbouring texels of the
+// input and the same texels of the weights. The tile is written out: as arrays indexed in loops it takes three times as
+// long on Mesa's lavapipe, which unrolls nothing, and private arrays are poison to GPUs.
+//
+// Edges: outside the map the input is zero. Threads beyond the output's width end at once; rows beyond its height and an
+// odd last quad are computed and not stored.
+
+struct Params {
+    in_size: vec2<u32>,
+    in_quads: u32,
+    out_quads: u32,
+    out_size: vec2<u32>,
+    kernel: vec2<u32>,
+    stride: vec2<u32>,
+    before: vec2<u32>,
+    activation: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
+@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
+@group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
+@group(0) @binding(4) var<storage, read> channels: array<vec4<f32>>;
+
+// Four input channels of one pixel, zero outside the map.
+fn pixel(x: i32, y: i32, layer: u32) -> vec4<f32> {
+    let size = vec2<i32>(params.in_size);
+    let inside = x >= 0 && y >= 0 && x < size.x && y < size.y;
+    let texel = textureLoad(input, clamp(vec2<i32>(x, y), vec2<i32>(0), size - 1), layer);
+    return select(vec4<f32>(), texel, inside);
+}
+
+// From four input channels to four output channels.
+fn tap(i: u32, quad: u32, layer: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        textureLoad(weights, vec2<u32>(i, quad), layer),
+        textureLoad(weights, vec2<u32>(i + 1u, quad), layer),
+        textureLoad(weights, vec2<u32>(i + 2u, quad), layer),
+        textureLoad(weights, vec2<u32>(i + 3u, quad), layer),
+    );
+}
+
+fn store(x: u32, y: u32, sample: u32, quad: u32, sum: vec4<f32>) {
+    if y < params.out_size.y && quad < params.out_quads {
+        let value = activate(params.activation, sum + channels[quad]);
+        textureStore(output, vec2<u32>(x, y), sample * params.out_quads + quad, value);
+    }
+}
+
+@compute @workgroup_size(8, WORKGROUP_ROWS)
+fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
+    if thread.x >= params.out_size.x {
+        return;
+    }
+    let pairs = (params.out_quads + 1u) / 2u;
+    let sample = thread.z / pairs;
+    let quad = thread.z % pairs * 2u;
+    let first_row = thread.y * 8u;
+    let x0 = i32(thread.x) - i32(params.before.x);
+    let y0 = i32(first_row) - i32(params.before.y);
+
+    var a0 = vec4<f32>();
+    var b0 = vec4<f32>();
+    var a1 = vec4<f32>();
+    var b1 = vec4<f32>();
+    var a2 = vec4<f32>();
+    var b2 = vec4<f32>();
+    var a3 = vec4<f32>();
+    var b3 = vec4<f32>();
+    var a4 = vec4<f32>();
+    var b4 = vec4<f32>();
+    var a5 = vec4<f32>();
+    var b5 = vec4<f32>();
+    var a6 = vec4<f32>();
+    var b6 = vec4<f32>();
+    var a7 = vec4<f32>();
+    var b7 = vec4<f32>();
+    for (var q = 0u; q < params.in_quads; q++) {
+        let layer = sample * params.in_quads + q;
+        for (var kx = 0u; kx < 3u; kx++) {
+            let x = x0 + i32(kx);
+            let v0 = pixel(x, y0, layer);
+            let v1 = pixel(x, y0 + 1, layer);
+            let v2 = pixel(x, y0 + 2, layer);
+            let v3 = pixel(x, y0 + 3, layer);
+            let v4 = pixel(x, y0 + 4, layer);
+            let v5 = pixel(x, y0 + 5, layer);
+            let v6 = pixel(x, y0 + 6, layer);
+            let v7 = pixel(x, y0 + 7, layer);
+            let v8 = pixel(x, y0 + 8, layer);
+            let v9 = pixel(x, y0 + 9, layer);
+            let ka0 = tap(4u * q, quad, kx);
+            a0 += ka0 * v0;
+            a1 += ka0 * v1;
+            a2 += ka0 * v2;
+            a3 += ka0 * v3;
+            a4 += ka0 * v4;
+            a5 += ka0 * v5;
+            a6 += ka0 * v6;
+            a7 += ka0 * v7;
+            let kb0 = tap(4u * q, quad + 1u, kx);
+            b0 += kb0 * v0;
+            b1 += kb0 * v1;
+            b2 += kb0 * v2;
+            b3 += kb0 * v3;
+            b4 += kb0 * v4;
+            b5 += kb0 * v5;
+            b6 += kb0 * v6;
+            b7 += kb0 * v7;
+            let ka1 = tap(4u * q, quad, kx + 3u);
+            a0 += ka1 * v1;
+            a1 += ka1 * v2;
+            a2 += ka1 * v3;
+            a3 += ka1 * v4;
+            a4 += ka1 * v5;
+            a5 += ka1 * v6;
+            a6 += ka1 * v7;
+            a7 += ka1 * v8;
+            let kb1 = tap(4u * q, quad + 1u, kx + 3u);
+            b0 += kb1 * v1;
+            b1 += kb1 * v2;
+            b2 += kb1 * v3;
+            b3 += kb1 * v4;
+            b4 += kb1 * v5;
+            b5 += kb1 * v6;
+            b6 += kb1 * v7;
+            b7 += kb1 * v8;
+            let ka2 = tap(4u * q, quad, kx + 6u);
+            a0 += ka2 * v2;
+            a1 += ka2 * v3;
+            a2 += ka2 * v4;
+            a3 += ka2 * v5;
+            a4 += ka2 * v6;
+            a5 += ka2 * v7;
+            a6 += ka2 * v8;
+            a7 += ka2 * v9;
+            let kb2 = tap(4u * q, quad + 1u, kx + 6u);
+            b0 += kb2 * v2;
+            b1 += kb2 * v3;
+            b2 += kb2 * v4;
+            b3 += kb2 * v5;
+            b4 += kb2 * v6;
+            b5 += kb2 * v7;
+            b6 += kb2 * v8;
+            b7 += kb2 * v9;
+        }
+    }
+    store(thread.x, first_row, sample, quad, a0);
+    store(thread.x, first_row + 1u, sample, quad, a1);
+    store(thread.x, first_row + 2u, sample, quad, a2);
+    store(thread.x, first_row + 3u, sample, quad, a3);
+    store(thread.x, first_row + 4u, sample, quad, a4);
+    store(thread.x, first_row + 5u, sample, quad, a5);
+    store(thread.x, first_row + 6u, sample, quad, a6);
+    store(thread.x, first_row + 7u, sample, quad, a7);
+    store(thread.x, first_row, sample, quad + 1u, b0);
+    store(thread.x, first_row + 1u, sample, quad + 1u, b1);
+    store(thread.x, first_row + 2u, sample, quad + 1u, b2);
+    store(thread.x, first_row + 3u, sample, quad + 1u, b3);
+    store(thread.x, first_row + 4u, sample, quad + 1u, b4);
+    store(thread.x, first_row + 5u, sample, quad + 1u, b5);
+    store(thread.x, first_row + 6u, sample, quad + 1u, b6);
+    store(thread.x, first_row + 7u, sample, quad + 1u, b7);
+}

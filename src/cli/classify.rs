@@ -1,0 +1,39 @@
+//! `vgg-wgpu classify`: the whole network's five most probable classes of each image.
+
+use vgg_wgpu::extract::load_pixels;
+use vgg_wgpu::labels::{self, top_k};
+use vgg_wgpu::{Error, Input, Result};
+
+use super::args::ClassifyArgs;
+use super::exit::Outcome;
+
+const SHOWN: usize = 5;
+
+pub fn run(args: ClassifyArgs) -> Result<Outcome> {
+    let model = super::open_model(&args.model)?;
+    let network = model.network(Some(args.images.preprocess.into()))?;
+    let classes = network.output().len();
+    let labels = match &args.labels {
+        Some(path) => labels::read(path, classes)?,
+        None => labels::numbered(classes),
+    };
+    let size = network.image_size().ok_or_else(|| Error::Usage("this network takes values, not images".into()))?;
+    let mut executor = super::executor(&args.device, network, |line| eprintln!("{line}"))?;
+    let mut outcome = Outcome::Complete;
+    for path in &args.files {
+        let pixels = match load_pixels(path, size, args.images.resize.into()) {
+            Ok(pixels) => pixels,
+            Err(error) => {
+                eprintln!("failed: {}: {error}", path.display());
+                outcome = Outcome::SomeImagesFailed;
+                continue;
+            }
+        };
+        let probabilities = executor.run(Input::Pixels(&pixels))?.data;
+        println!("{}", path.display());
+        for (class, probability) in top_k(&probabilities, SHOWN) {
+            println!("  {:6.2} %  {}", probability * 100.0, labels[class]);
+        }
+    }
+    Ok(outcome)
+}

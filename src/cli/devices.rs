@@ -1,0 +1,19 @@
+//! `vgg-wgpu devices`: what could compute, and what would.
+
+use vgg_wgpu::device::{self, Device, DeviceChoice};
+use vgg_wgpu::{Result, gpu};
+
+use super::exit::Outcome;
+
+pub fn run() -> Result<Outcome> {
+    for (index, adapter) in gpu::adapters().iter().enumerate() {
+        println!("{index}  {}\n   {}", adapter.describe(), adapter.describe_limits());
+    }
+    let selected = device::select(&DeviceChoice::Auto)?;
+    let name = match &selected.device {
+        Device::Cpu => "cpu",
+        Device::Gpu(adapter) => adapter.name(),
+    };
+    println!("auto takes: {name} ({})", selected.reason);
+    Ok(Outcome::Complete)
+}

@@ -1,0 +1,55 @@
+//! The commands, each in the file of its name.
+
+pub mod args;
+mod classify;
+mod devices;
+pub mod exit;
+mod extract;
+mod fetch;
+mod init;
+mod summary;
+mod verify;
+
+use std::path::Path;
+
+use vgg_wgpu::keras::{Architecture, Model, untrained};
+use vgg_wgpu::{Executor, Network, Result, device};
+
+use args::{Command, DeviceArgs, ModelArgs};
+use exit::Outcome;
+
+/// Runs one command.
+pub fn run(command: Command) -> Result<Outcome> {
+    match command {
+        Command::Extract(args) => extract::run(args),
+        Command::Summary(args) => summary::run(args),
+        Command::Init(args) => init::run(args),
+        Command::Fetch(args) => fetch::run(args),
+        Command::Classify(args) => classify::run(args),
+        Command::Devices => devices::run(),
+        Command::Verify(args) => verify::run(args),
+    }
+}
+
+/// Opens the model that the arguments name.
+fn open_model(args: &ModelArgs) -> Result<Model> {
+    let model = args.model.as_deref();
+    match args.weights.as_deref() {
+        Some(weights) if weights == Path::new("untrained") => {
+            let architecture = match model {
+                Some(path) => Architecture::open(path)?,
+                None => Architecture::vgg16(),
+            };
+            Ok(untrained::model(architecture, args.seed))
+        }
+        weights => Model::open(model, weights),
+    }
+}
+
+/// Compiles `network` for the device that the arguments name, and says which it is and why.
+fn executor(args: &DeviceArgs, network: Network, say: impl FnOnce(String)) -> Result<Box<dyn Executor>> {
+    let device::Selected { device, reason } = device::select(&args.device)?;
+    let executor = device.executor(network, args.batch.map(Into::into))?;
+    say(format!("device: {} ({reason}); batches of {}", executor.device(), executor.max_batch()));
+    Ok(executor)
+}

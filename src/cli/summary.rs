@@ -1,0 +1,17 @@
+//! `vgg-wgpu summary`: Keras's table of layers.
+
+use vgg_wgpu::Result;
+use vgg_wgpu::keras::{Architecture, summary};
+
+use super::args::SummaryArgs;
+use super::exit::Outcome;
+
+pub fn run(args: SummaryArgs) -> Result<Outcome> {
+    let model = super::open_model(&args.model)?;
+    let architecture: Architecture = match &args.layer {
+        Some(layer) => model.truncate(layer)?.architecture,
+        None => model.architecture,
+    };
+    print!("{}", summary::table(&architecture));
+    Ok(Outcome::Complete)
+}

@@ -1,0 +1,102 @@
+//! A network compiled for the CPU, and its buffers.
+
+use std::num::NonZero;
+use std::thread;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use super::step::Step;
+use crate::executor::{Executor, Input, batch_len};
+use crate::network::Node;
+use crate::{Error, Network, Result, Tensor};
+
+/// Samples in a batch where none is asked for: enough to read the dense layers' weights once for many images, few enough
+/// that VGG16's largest maps stay small beside its weights.
+const DEFAULT_BATCH: usize = 8;
+
+/// Runs a [`Network`] on the CPU. Weights are read and repacked once, when it is made.
+pub struct CpuExecutor {
+    network: Network,
+    steps: Vec<Step>,
+    max_batch: usize,
+    pool: ThreadPool,
+    /// Two buffers take turns: each step reads one and writes the other.
+    buffers: [Vec<f32>; 2],
+    finished: Option<Tensor>,
+}
+
+impl CpuExecutor {
+    /// Compiles `network` for `threads` threads (by default as many as the machine offers) and batches of up to `batch`
+    /// samples. Errors are those of reading the weights, and of a system that starts no threads.
+    pub fn new(network: Network, threads: Option<usize>, batch: Option<usize>) -> Result<CpuExecutor> {
+        let threads = threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get));
+        let pool =
+            ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("cpu-{index}")).build().map_err(
+                |problem| Error::Device(format!("cannot start {threads} threads: {problem}; ask for fewer")),
+            )?;
+        let steps = network.nodes.iter().map(|node| Step::compile(&node.op, node.input)).collect::<Result<_>>()?;
+        let max_batch = batch.unwrap_or(DEFAULT_BATCH);
+        Ok(CpuExecutor { network, steps, max_batch, pool, buffers: Default::default(), finished: None })
+    }
+
+    /// Copies or preprocesses the batch into the first buffer and returns the number of samples.
+    fn load(&mut self, input: Input<'_>) -> usize {
+        let n = batch_len(&self.network, input, self.max_batch);
+        let [first, _] = &mut self.buffers;
+        first.clear();
+        match (input, &self.network.preprocess) {
+            (Input::Values(values), _) => first.extend_from_slice(values),
+            (Input::Pixels(pixels), Some(preprocess)) => {
+                for pixel in pixels.chunks_exact(3) {
+                    let value =
+                        |channel: usize| preprocess.table[channel][usize::from(pixel[preprocess.source[channel]])];
+                    first.extend([value(0), value(1), value(2)]);
+                }
+            }
+            (Input::Pixels(_), None) => unreachable!("batch_len refuses it"),
+        }
+        n
+    }
+}
+
+impl Executor for CpuExecutor {
+    fn device(&self) -> String {
+        format!("CPU, {} threads", self.pool.current_num_threads())
+    }
+
+    fn max_batch(&self) -> usize {
+        self.max_batch
+    }
+
+    fn submit(&mut self, input: Input<'_>) -> Result<()> {
+        let n = self.load(input);
+        for (step, node) in self.steps.iter().zip(&self.network.nodes) {
+            run(&self.pool, step, node, n, &mut self.buffers);
+        }
+        let output = self.network.output();
+        self.finished = Some(Tensor::new(n, output, self.buffers[0].clone()));
+        Ok(())
+    }
+
+    fn collect(&mut self) -> Result<Tensor> {
+        Ok(self.finished.take().expect("collect without submit"))
+    }
+
+    fn trace(&mut self, input: Input<'_>, visit: &mut dyn FnMut(&Node, Tensor) -> Result<()>) -> Result<()> {
+        let n = self.load(input);
+        for (step, node) in self.steps.iter().zip(&self.network.nodes) {
+            run(&self.pool, step, node, n, &mut self.buffers);
+            visit(node, Tensor::new(n, node.output, self.buffers[0].clone()))?;
+        }
+        Ok(())
+    }
+}
+
+/// One step from the first buffer to the second, which becomes the first.
+fn run(pool: &ThreadPool, step: &Step, node: &Node, n: usize, buffers: &mut [Vec<f32>; 2]) {
+    let [input, output] = buffers;
+    // Every step writes all of its output, so what the buffer held before need not be cleared.
+    output.resize(n * node.output.len(), 0.0);
+    pool.install(|| step.run(n, input, output));
+    buffers.swap(0, 1);
+}

@@ -1,0 +1,117 @@
+//! Which device computes: the meaning of `--device`.
+
+use std::str::FromStr;
+
+use crate::cpu::CpuExecutor;
+use crate::executor::Executor;
+use crate::gpu::{self, Adapter, GpuExecutor};
+use crate::{Error, Network, Result};
+
+/// A device as the user names it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum DeviceChoice {
+    /// A hardware GPU if there is one, otherwise the CPU.
+    #[default]
+    Auto,
+    /// The best adapter there is, software ones included.
+    Gpu,
+    /// The native CPU backend.
+    Cpu,
+    /// An adapter by its number in [`gpu::adapters`].
+    Index(usize),
+    /// The first adapter whose name contains this text, in any case.
+    Name(String),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<DeviceChoice, Self::Err> {
+        Ok(match text {
+            "auto" => DeviceChoice::Auto,
+            "gpu" => DeviceChoice::Gpu,
+            "cpu" => DeviceChoice::Cpu,
+            _ => text.parse().map_or_else(|_| DeviceChoice::Name(text.to_owned()), DeviceChoice::Index),
+        })
+    }
+}
+
+/// A device that was chosen.
+#[derive(Debug)]
+pub enum Device {
+    /// The native CPU backend.
+    Cpu,
+    /// A GPU through wgpu.
+    Gpu(Adapter),
+}
+
+/// A device, and why it is the one.
+#[derive(Debug)]
+pub struct Selected {
+    /// The device.
+    pub device: Device,
+    /// The reason, to be shown behind the device's name.
+    pub reason: String,
+}
+
+/// Finds the device that `choice` means. No adapter, or none of that number or name, is an [`Error::Device`] that lists
+/// those there are.
+pub fn select(choice: &DeviceChoice) -> Result<Selected> {
+    let gpu = |adapter, reason: &str| Selected { device: Device::Gpu(adapter), reason: reason.into() };
+    if *choice == DeviceChoice::Cpu {
+        return Ok(Selected { device: Device::Cpu, reason: "as asked".into() });
+    }
+    let mut adapters = gpu::adapters();
+    let best = (0..adapters.len()).min_by_key(|&index| adapters[index].rank());
+    let position = match choice {
+        DeviceChoice::Cpu => unreachable!("handled above"),
+        DeviceChoice::Auto => match best.filter(|&index| adapters[index].is_hardware()) {
+            Some(index) => return Ok(gpu(adapters.swap_remove(index), "the best hardware GPU")),
+            None => return Ok(Selected { device: Device::Cpu, reason: no_hardware(&adapters) }),
+        },
+        DeviceChoice::Gpu => best,
+        DeviceChoice::Index(index) => Some(*index).filter(|&index| index < adapters.len()),
+        DeviceChoice::Name(name) => {
+            let name = name.to_lowercase();
+            adapters.iter().position(|adapter| adapter.name().to_lowercase().contains(&name))
+        }
+    };
+    match position {
+        Some(index) => Ok(gpu(adapters.swap_remove(index), "as asked")),
+        None => Err(Error::Device(not_found(choice, &adapters))),
+    }
+}
+
+impl Device {
+    /// Compiles `network` for this device; `batch` asks for a batch size instead of the device's own choice.
+    pub fn executor(self, network: Network, batch: Option<usize>) -> Result<Box<dyn Executor>> {
+        Ok(match self {
+            Device::Cpu => Box::new(CpuExecutor::new(network, None, batch)?),
+            Device::Gpu(adapter) => Box::new(GpuExecutor::new(network, &adapter, batch)?),
+        })
+    }
+}
+
+fn no_hardware(adapters: &[Adapter]) -> String {
+    match adapters {
+        [] => "no GPU adapter was found".into(),
+        [only] => format!("the only GPU adapter, {}, is software: slower than the CPU backend", only.name()),
+        _ => "all GPU adapters are software: slower than the CPU backend".into(),
+    }
+}
+
+fn not_found(choice: &DeviceChoice, adapters: &[Adapter]) -> String {
+    if adapters.is_empty() {
+        return "no GPU adapter was found. A driver for Vulkan, Metal or DX12 is needed; \
+                on Debian and Ubuntu, mesa-vulkan-drivers has one for the CPU. --device cpu works without"
+            .into();
+    }
+    let wanted = match choice {
+        DeviceChoice::Index(index) => format!("number {index}"),
+        DeviceChoice::Name(name) => format!("named {name}"),
+        DeviceChoice::Auto | DeviceChoice::Gpu | DeviceChoice::Cpu => unreachable!("found where there is any"),
+    };
+    let list: Vec<String> =
+        adapters.iter().enumerate().map(|(index, adapter)| format!("{index} {}", adapter.name())).collect();
+    format!("no GPU adapter {wanted}; there are: {}", list.join(", "))
+}

@@ -1,0 +1,76 @@
+//! The GPUs of this machine.
+
+use crate::plan::Limits;
+
+/// A GPU with a driver that wgpu can use: Vulkan, Metal or DX12.
+#[derive(Debug, Clone)]
+pub struct Adapter {
+    pub(super) adapter: wgpu::Adapter,
+    info: wgpu::AdapterInfo,
+}
+
+/// The adapters of this machine, in the order of their numbers for `--device`.
+pub fn adapters() -> Vec<Adapter> {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = wgpu::Backends::PRIMARY;
+    let instance = wgpu::Instance::new(descriptor);
+    let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
+    adapters.into_iter().map(|adapter| Adapter { info: adapter.get_info(), adapter }).collect()
+}
+
+impl Adapter {
+    /// The name that its driver gives it.
+    pub fn name(&self) -> &str {
+        &self.info.name
+    }
+
+    /// Whether it is hardware, not a rasteriser on the CPU.
+    pub fn is_hardware(&self) -> bool {
+        self.info.device_type != wgpu::DeviceType::Cpu
+    }
+
+    /// Lower is better: discrete, integrated, virtual, unknown, software.
+    pub fn rank(&self) -> u8 {
+        match self.info.device_type {
+            wgpu::DeviceType::DiscreteGpu => 0,
+            wgpu::DeviceType::IntegratedGpu => 1,
+            wgpu::DeviceType::VirtualGpu => 2,
+            wgpu::DeviceType::Other => 3,
+            wgpu::DeviceType::Cpu => 4,
+        }
+    }
+
+    /// One line: name, API and driver.
+    pub fn describe(&self) -> String {
+        let wgpu::AdapterInfo { name, backend, driver, driver_info, .. } = &self.info;
+        format!("{name}, {backend:?}, {driver} {driver_info}").trim_end().to_owned()
+    }
+
+    /// One line: its kind, and the limits that plans depend on.
+    pub fn describe_limits(&self) -> String {
+        let limits = self.limits();
+        format!(
+            "{:?}; textures up to {side} x {side} x {} layers, bindings up to {} MiB, {} workgroups along a dimension",
+            self.info.device_type,
+            limits.max_texture_layers,
+            limits.max_binding_bytes >> 20,
+            limits.max_workgroups,
+            side = limits.max_texture_side,
+        )
+    }
+
+    /// What plans for it may use.
+    pub fn limits(&self) -> Limits {
+        let limits = self.adapter.limits();
+        Limits {
+            max_texture_side: limits.max_texture_dimension_2d as usize,
+            max_texture_layers: limits.max_texture_array_layers as usize,
+            max_workgroups: limits.max_compute_workgroups_per_dimension as usize,
+            max_binding_bytes: limits.max_storage_buffer_binding_size.into(),
+            max_weights_bytes: 128 << 20,
+            // A rasteriser on the CPU runs 8 threads as one vector, and more of them one after the other, with all their
+            // registers in memory in between. Hardware wants 64.
+            workgroup_rows: if self.is_hardware() { 8 } else { 1 },
+        }
+    }
+}

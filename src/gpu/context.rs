@@ -1,0 +1,138 @@
+//! A device that is open: its queue, its pipelines, and what goes wrong with it.
+
+use std::sync::{Arc, Mutex};
+
+use super::Adapter;
+use crate::plan::{Shader, TextureSize};
+use crate::{Error, Result};
+
+/// The bytes of a texel: four f32.
+pub const TEXEL_BYTES: usize = 16;
+
+const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba32Float;
+
+/// An open device.
+pub struct Context {
+    pub device: wgpu::Device,
+    pub queue: wgpu::Queue,
+    workgroup_rows: usize,
+    problem: Arc<Mutex<Option<String>>>,
+}
+
+impl Context {
+    /// Opens a device with all that the adapter allows.
+    pub fn open(adapter: &Adapter) -> Result<Context> {
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("vgg"),
+            required_limits: adapter.adapter.limits(),
+            ..Default::default()
+        };
+        let (device, queue) = pollster::block_on(adapter.adapter.request_device(&descriptor))
+            .map_err(|problem| Error::Device(format!("cannot open {}: {problem}", adapter.describe())))?;
+        let problem = Arc::new(Mutex::new(None));
+        let remember = |problem: &Arc<Mutex<Option<String>>>| {
+            let problem = problem.clone();
+            // The first problem is the cause, later ones are its consequences.
+            move |text: String| {
+                problem.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get_or_insert(text);
+            }
+        };
+        let (on_error, on_loss) = (remember(&problem), remember(&problem));
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
+        device.set_device_lost_callback(move |reason, text| on_loss(format!("the device was lost ({reason:?}): {text}")));
+        Ok(Context { device, queue, workgroup_rows: adapter.limits().workgroup_rows, problem })
+    }
+
+    /// An error where the device has reported one since it was opened.
+    pub fn check(&self) -> Result<()> {
+        match &*self.problem.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+            None => Ok(()),
+            Some(problem) => Err(Error::Device(format!(
+                "the GPU failed: {problem}. A smaller --batch needs less memory; --device cpu needs no GPU"
+            ))),
+        }
+    }
+
+    /// Waits until everything submitted is done.
+    pub fn wait(&self) -> Result<()> {
+        let waited = self.device.poll(wgpu::PollType::wait_indefinitely());
+        self.check()?;
+        waited.map(drop).map_err(|problem| Error::Device(format!("the GPU does not answer: {problem}")))
+    }
+
+    /// A texture of zeros.
+    pub fn texture(&self, label: &str, size: TextureSize) -> wgpu::Texture {
+        self.device.create_texture(&wgpu::TextureDescriptor {
+            label: Some(label),
+            size: extent(size),
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: FORMAT,
+            usage: wgpu::TextureUsages::STORAGE_BINDING
+                | wgpu::TextureUsages::COPY_DST
+                | wgpu::TextureUsages::COPY_SRC,
+            view_formats: &[],
+        })
+    }
+
+    /// Writes `texels` into `rows` rows of one layer.
+    pub fn write_rows(&self, texture: &wgpu::Texture, layer: usize, first_row: usize, texels: &[f32]) {
+        let width = texture.width();
+        let rows = texels.len() as u32 / 4 / width;
+        let mut destination = texture.as_image_copy();
+        destination.origin = wgpu::Origin3d { x: 0, y: first_row as u32, z: layer as u32 };
+        let layout = wgpu::TexelCopyBufferLayout {
+            offset: 0,
+            bytes_per_row: Some(width * TEXEL_BYTES as u32),
+            rows_per_image: Some(rows),
+        };
+        let size = wgpu::Extent3d { width, height: rows, depth_or_array_layers: 1 };
+        self.queue.write_texture(destination, bytemuck::cast_slice(texels), layout, size);
+    }
+
+    /// A buffer of `contents`.
+    pub fn buffer(&self, label: &str, contents: &[u8], usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        wgpu::util::DeviceExt::create_buffer_init(
+            &self.device,
+            &wgpu::util::BufferInitDescriptor { label: Some(label), contents, usage },
+        )
+    }
+
+    /// Compiles a shader.
+    pub fn pipeline(&self, shader: Shader) -> wgpu::ComputePipeline {
+        let name = shader.name();
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: Some(name),
+            source: wgpu::ShaderSource::Wgsl(shader.source().into()),
+        };
+        // SAFETY: without the checks, a shader must keep within its textures and buffers, and end its loops, by itself.
+        // Each one's header says how its edges are kept; loops run over sizes in its parameters, which come from a plan,
+        // whose tests hold them within the textures and buffers it plans. With the checks, convolutions on lavapipe take
+        // several times as long, because every loop counts in 64 bits.
+        let module = unsafe {
+            self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+        };
+        let constants = [("WORKGROUP_ROWS", self.workgroup_rows as f64)];
+        self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(name),
+            layout: None,
+            module: &module,
+            entry_point: None,
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &constants,
+                zero_initialize_workgroup_memory: false,
+            },
+            cache: None,
+        })
+    }
+}
+
+/// The size as wgpu takes it.
+pub fn extent(size: TextureSize) -> wgpu::Extent3d {
+    wgpu::Extent3d {
+        width: size.width as u32,
+        height: size.height as u32,
+        depth_or_array_layers: size.layers as u32,
+    }
+}

@@ -1,0 +1,292 @@
+//! A plan on a device: textures, pipelines and bind groups made once; one encoder and one submission a batch.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::Adapter;
+use super::context::{Context, TEXEL_BYTES};
+use super::weights::{StepWeights, preprocess_table};
+use crate::executor::{Executor, Input, batch_len};
+use crate::network::Node;
+use crate::plan::{Dispatch, Layout, Plan, Shader, Step};
+use crate::{Error, Network, Result, Tensor};
+
+/// Batches that may be under way: while one is read back, the next computes.
+const DEPTH: usize = 2;
+
+/// Runs a [`Network`] with the shaders, on one adapter.
+pub struct GpuExecutor {
+    network: Network,
+    plan: Plan,
+    device: String,
+    context: Context,
+    slots: Vec<wgpu::Texture>,
+    pixels: Option<wgpu::Buffer>,
+    steps: Vec<Vec<Launch>>,
+    /// Where outputs are copied to, one for each batch under way.
+    readbacks: [wgpu::Buffer; DEPTH],
+    under_way: VecDeque<UnderWay>,
+    submitted: usize,
+}
+
+/// A dispatch ready to be encoded.
+struct Launch {
+    pipeline: wgpu::ComputePipeline,
+    bindings: wgpu::BindGroup,
+    dispatch: Dispatch,
+}
+
+/// A batch submitted and not yet collected.
+struct UnderWay {
+    n: usize,
+    readback: usize,
+}
+
+impl GpuExecutor {
+    /// Plans `network` for `adapter`, compiles the shaders and uploads the weights, one parameter at a time. `batch` asks
+    /// for a batch size instead of the plan's own choice. Errors are [`Error::Device`], and those of reading the weights.
+    pub fn new(network: Network, adapter: &Adapter, batch: Option<usize>) -> Result<GpuExecutor> {
+        let plan = Plan::new(&network, &adapter.limits(), batch)?;
+        let context = Context::open(adapter)?;
+        let slots = plan.slots.iter().map(|&size| context.texture("vgg.activations", size)).collect();
+        let pixels = plan.pixel_bytes.map(|bytes| {
+            let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+            context.buffer("vgg.pixels", &vec![0; bytes as usize], usage)
+        });
+        let readbacks = [(); DEPTH].map(|()| readback(&context, plan.output().0, plan.batch));
+        let mut executor = GpuExecutor {
+            network,
+            plan,
+            device: adapter.describe(),
+            context,
+            slots,
+            pixels,
+            steps: Vec::new(),
+            readbacks,
+            under_way: VecDeque::new(),
+            submitted: 0,
+        };
+        executor.compile()?;
+        Ok(executor)
+    }
+
+    /// The plan that it runs.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn compile(&mut self) -> Result<()> {
+        let mut pipelines = HashMap::new();
+        let first_node = usize::from(self.network.preprocess.is_some());
+        for (index, step) in self.plan.steps.iter().enumerate() {
+            let (label, weights) = match (index.checked_sub(first_node), &self.network.preprocess) {
+                (Some(node), _) => {
+                    let node = &self.network.nodes[node];
+                    (format!("vgg.{}", node.layer), StepWeights::load(&node.op)?)
+                }
+                (None, Some(preprocess)) => {
+                    ("vgg.preprocess".to_owned(), StepWeights::Channels(preprocess_table(preprocess)))
+                }
+                (None, None) => unreachable!("the first step is a node's"),
+            };
+            let launches = step.dispatches.iter().map(|dispatch| {
+                let pipeline =
+                    pipelines.entry(dispatch.shader).or_insert_with(|| self.context.pipeline(dispatch.shader));
+                self.launch(step, dispatch, pipeline.clone(), &weights, &label)
+            });
+            let launches = launches.collect::<Result<_>>()?;
+            self.context.check()?;
+            self.steps.push(launches);
+        }
+        Ok(())
+    }
+
+    fn launch(
+        &self,
+        step: &Step,
+        dispatch: &Dispatch,
+        pipeline: wgpu::ComputePipeline,
+        weights: &StepWeights,
+        label: &str,
+    ) -> Result<Launch> {
+        let view = |texture: &wgpu::Texture| {
+            texture.create_view(&wgpu::TextureViewDescriptor {
+                dimension: Some(wgpu::TextureViewDimension::D2Array),
+                ..Default::default()
+            })
+        };
+        let mut params = dispatch.params.clone();
+        // Uniform buffers are whole multiples of 16 bytes.
+        params.resize(params.len().next_multiple_of(4), 0);
+        let params = self.context.buffer(label, bytemuck::cast_slice(&params), wgpu::BufferUsages::UNIFORM);
+        let input = step.input_slot.map(|slot| view(&self.slots[slot]));
+        let output = view(&self.slots[step.output_slot]);
+        let kernel = match dispatch.weights {
+            Some(part) => Some(view(&weights.upload(&self.context, dispatch.shader, part, label)?)),
+            None => None,
+        };
+        let channels = weights.channels(dispatch.weights.map(|part| part.quads)).map(|values| {
+            self.context.buffer(label, bytemuck::cast_slice(&values), wgpu::BufferUsages::STORAGE)
+        });
+        let texture = wgpu::BindingResource::TextureView;
+        let resources = [
+            Some(params.as_entire_binding()),
+            input.as_ref().map(texture),
+            Some(texture(&output)),
+            kernel.as_ref().map(texture),
+            channels.as_ref().map(|buffer| buffer.as_entire_binding()),
+            self.pixels.as_ref().filter(|_| dispatch.shader == Shader::Preprocess).map(|b| b.as_entire_binding()),
+        ];
+        let entries: Vec<wgpu::BindGroupEntry<'_>> = (0..)
+            .zip(resources)
+            .filter_map(|(binding, resource)| Some(wgpu::BindGroupEntry { binding, resource: resource? }))
+            .collect();
+        let bindings = self.context.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(label),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        });
+        Ok(Launch { pipeline, bindings, dispatch: dispatch.clone() })
+    }
+
+    /// Hands the input to the device and returns the number of samples.
+    fn upload(&self, input: Input<'_>) -> usize {
+        let n = batch_len(&self.network, input, self.plan.batch);
+        match (input, &self.pixels) {
+            (Input::Pixels(pixels), Some(buffer)) => {
+                // Copies are whole multiples of 4 bytes.
+                let (whole, rest) = pixels.split_at(pixels.len() / 4 * 4);
+                self.context.queue.write_buffer(buffer, 0, whole);
+                if !rest.is_empty() {
+                    let mut last = [0; 4];
+                    last[..rest.len()].copy_from_slice(rest);
+                    self.context.queue.write_buffer(buffer, whole.len() as u64, &last);
+                }
+            }
+            (Input::Values(values), _) => {
+                let layout = self.plan.input;
+                let texels = layout.pack(values);
+                let slot = &self.slots[self.plan.input_slot];
+                for (layer, texels) in texels.chunks_exact(layout.width * layout.height * 4).enumerate() {
+                    self.context.write_rows(slot, layer, 0, texels);
+                }
+            }
+            (Input::Pixels(_), None) => unreachable!("batch_len refuses it"),
+        }
+        n
+    }
+
+    fn encode(&self, encoder: &mut wgpu::CommandEncoder, steps: std::ops::Range<usize>, n: usize) {
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        for launch in self.steps[steps].iter().flatten() {
+            let [x, y, z] = launch.dispatch.workgroups(n).map(|count| count as u32);
+            pass.set_pipeline(&launch.pipeline);
+            pass.set_bind_group(0, &launch.bindings, &[]);
+            pass.dispatch_workgroups(x, y, z);
+        }
+    }
+
+    fn read(&self, buffer: &wgpu::Buffer, layout: Layout, n: usize) -> Result<Tensor> {
+        self.context.wait()?;
+        let size = row_bytes(layout) * layout.height * layout.layers * n;
+        let lost = |problem: &dyn std::fmt::Display| Error::Device(format!("cannot read the GPU's results: {problem}"));
+        let mapped = buffer.get_mapped_range(..size as u64).map_err(|problem| lost(&problem))?;
+        let rows = mapped.chunks_exact(row_bytes(layout));
+        let texels: Vec<f32> = rows
+            .flat_map(|row| row[..layout.width * TEXEL_BYTES].chunks_exact(4))
+            .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("chunks of 4")))
+            .collect();
+        drop(mapped);
+        buffer.unmap();
+        Ok(Tensor::new(n, layout.shape, layout.unpack(n, &texels)))
+    }
+}
+
+impl Executor for GpuExecutor {
+    fn device(&self) -> String {
+        self.device.clone()
+    }
+
+    fn max_batch(&self) -> usize {
+        self.plan.batch
+    }
+
+    fn depth(&self) -> usize {
+        DEPTH
+    }
+
+    fn submit(&mut self, input: Input<'_>) -> Result<()> {
+        assert!(self.under_way.len() < DEPTH, "{DEPTH} batches are under way: collect the oldest first");
+        let n = self.upload(input);
+        let readback = self.submitted % DEPTH;
+        let (layout, slot) = self.plan.output();
+        let mut encoder = self.context.device.create_command_encoder(&Default::default());
+        self.encode(&mut encoder, 0..self.steps.len(), n);
+        copy(&mut encoder, &self.slots[slot], &self.readbacks[readback], layout, n);
+        self.context.queue.submit([encoder.finish()]);
+        map(&self.readbacks[readback]);
+        self.under_way.push_back(UnderWay { n, readback });
+        self.submitted += 1;
+        self.context.check()
+    }
+
+    fn collect(&mut self) -> Result<Tensor> {
+        let UnderWay { n, readback } = self.under_way.pop_front().expect("collect without submit");
+        self.read(&self.readbacks[readback], self.plan.output().0, n)
+    }
+
+    fn trace(&mut self, input: Input<'_>, visit: &mut dyn FnMut(&Node, Tensor) -> Result<()>) -> Result<()> {
+        let n = self.upload(input);
+        let first_node = self.steps.len() - self.network.nodes.len();
+        for (index, step) in self.plan.steps.iter().enumerate() {
+            let mut encoder = self.context.device.create_command_encoder(&Default::default());
+            self.encode(&mut encoder, index..index + 1, n);
+            let buffer = readback(&self.context, step.output, n);
+            copy(&mut encoder, &self.slots[step.output_slot], &buffer, step.output, n);
+            self.context.queue.submit([encoder.finish()]);
+            map(&buffer);
+            let output = self.read(&buffer, step.output, n)?;
+            if let Some(node) = index.checked_sub(first_node) {
+                visit(&self.network.nodes[node], output)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The bytes between rows of a texture that is copied to a buffer.
+fn row_bytes(layout: Layout) -> usize {
+    (layout.width * TEXEL_BYTES).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize)
+}
+
+/// A buffer for `n` samples of a layout.
+fn readback(context: &Context, layout: Layout, n: usize) -> wgpu::Buffer {
+    context.device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some("vgg.readback"),
+        size: (row_bytes(layout) * layout.height * layout.layers * n) as u64,
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    })
+}
+
+fn copy(
+    encoder: &mut wgpu::CommandEncoder,
+    slot: &wgpu::Texture,
+    buffer: &wgpu::Buffer,
+    layout: Layout,
+    n: usize,
+) {
+    let destination = wgpu::TexelCopyBufferInfo {
+        buffer,
+        layout: wgpu::TexelCopyBufferLayout {
+            offset: 0,
+            bytes_per_row: Some(row_bytes(layout) as u32),
+            rows_per_image: Some(layout.height as u32),
+        },
+    };
+    encoder.copy_texture_to_buffer(slot.as_image_copy(), destination, super::context::extent(layout.texture(n)));
+}
+
+/// Asks for the buffer to be readable once the device is done. That it could not be is told when it is read.
+fn map(buffer: &wgpu::Buffer) {
+    buffer.map_async(wgpu::MapMode::Read, .., |_| {});
+}

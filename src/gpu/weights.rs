@@ -1,0 +1,125 @@
+//! Weights in the texels that shaders read them from.
+
+use super::context::Context;
+use crate::Result;
+use crate::ops::conv2d::LinearWeights;
+use crate::ops::{BatchNorm, Op, Preprocess};
+use crate::plan::{Shader, Weights};
+
+/// How much is handed to the driver before it is waited for: drivers copy what they are given, and hold it until then.
+const UPLOAD_BYTES: usize = 32 << 20;
+
+/// What the dispatches of one step share: a kernel and values for each output channel.
+pub enum StepWeights {
+    /// Of a convolution or dense layer.
+    Linear(LinearWeights),
+    /// Values for `channels`, nothing else.
+    Channels(Vec<f32>),
+    /// None.
+    Nothing,
+}
+
+impl StepWeights {
+    /// Reads what `op` needs.
+    pub fn load(op: &Op) -> Result<StepWeights> {
+        Ok(match op {
+            Op::Conv2d(op) => StepWeights::Linear(op.load()?),
+            Op::Dense(op) => StepWeights::Linear(op.load()?),
+            Op::BatchNorm(op) => StepWeights::Channels(scale_and_shift(op)?),
+            Op::Pool2d(_) | Op::ZeroPad2d(_) | Op::Flatten | Op::Activation(_) | Op::Softmax => StepWeights::Nothing,
+        })
+    }
+
+    /// The values of `channels` for the output channels in `quads` (first and number), or all.
+    pub fn channels(&self, quads: Option<[usize; 2]>) -> Option<Vec<f32>> {
+        match (self, quads) {
+            (StepWeights::Linear(weights), Some([first, count])) => {
+                let value = |channel: usize| weights.bias.get(channel).copied().unwrap_or(0.0);
+                Some((4 * first..4 * (first + count)).map(value).collect())
+            }
+            (StepWeights::Channels(values), _) => Some(values.clone()),
+            _ => None,
+        }
+    }
+
+    /// Uploads the part of the kernel that `part` describes.
+    pub fn upload(&self, context: &Context, shader: Shader, part: Weights, label: &str) -> Result<wgpu::Texture> {
+        let StepWeights::Linear(weights) = self else { unreachable!("only linear ops have a kernel") };
+        let texture = context.texture(label, part.size);
+        let channels = weights.bias.len();
+        if shader == Shader::Dense {
+            upload_dense(context, &texture, &weights.kernel, channels, part)?;
+        } else {
+            upload_conv2d(context, &texture, &weights.kernel, channels, part)?;
+        }
+        Ok(texture)
+    }
+}
+
+/// `[taps, c_in, c_out]` to a layer for each tap: rows of quads of output channels, columns of input channels.
+fn upload_conv2d(
+    context: &Context,
+    texture: &wgpu::Texture,
+    kernel: &[f32],
+    c_out: usize,
+    part: Weights,
+) -> Result<()> {
+    let taps = part.size.layers;
+    for (tap, kernel) in kernel.chunks_exact(kernel.len() / taps).enumerate() {
+        let mut texels = vec![0.0; part.size.width * part.size.height * 4];
+        for (i, row) in kernel.chunks_exact(c_out).enumerate() {
+            for (o, &value) in row.iter().enumerate() {
+                texels[(o / 4 * part.size.width + i) * 4 + o % 4] = value;
+            }
+        }
+        context.write_rows(texture, tap, 0, &texels);
+    }
+    flush(context)
+}
+
+/// `[inputs, units]` to a row for each input, columns of quads of units, in as many layers as the rows need.
+fn upload_dense(
+    context: &Context,
+    texture: &wgpu::Texture,
+    kernel: &[f32],
+    units: usize,
+    part: Weights,
+) -> Result<()> {
+    let [first, count] = part.quads;
+    let columns = 4 * first..(4 * (first + count)).min(units);
+    let rows_at_once = (UPLOAD_BYTES / (part.size.width * 16)).clamp(1, part.size.height);
+    for (layer, kernel) in kernel.chunks(part.size.height * units).enumerate() {
+        for (block, kernel) in kernel.chunks(rows_at_once * units).enumerate() {
+            let mut texels = vec![0.0; kernel.len() / units * part.size.width * 4];
+            for (texels, row) in texels.chunks_exact_mut(part.size.width * 4).zip(kernel.chunks_exact(units)) {
+                texels[..columns.len()].copy_from_slice(&row[columns.clone()]);
+            }
+            context.write_rows(texture, layer, block * rows_at_once, &texels);
+            flush(context)?;
+        }
+    }
+    Ok(())
+}
+
+fn flush(context: &Context) -> Result<()> {
+    context.queue.submit([]);
+    context.wait()
+}
+
+/// `scale` filled up to whole quads, then `shift`.
+fn scale_and_shift(op: &BatchNorm) -> Result<Vec<f32>> {
+    let affine = op.load()?;
+    let filled = op.channels.next_multiple_of(4);
+    let fill = |values: &[f64]| {
+        let mut values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
+        values.resize(filled, 0.0);
+        values
+    };
+    Ok([fill(&affine.scale), fill(&affine.shift)].concat())
+}
+
+/// The channels' sources and tables, as `preprocess.wgsl` reads them.
+pub fn preprocess_table(preprocess: &Preprocess) -> Vec<f32> {
+    let sources = preprocess.source.map(|source| source as f32);
+    sources.into_iter().chain([0.0]).chain(preprocess.table.into_iter().flatten()).collect()
+}

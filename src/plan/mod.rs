@@ -1,0 +1,136 @@
+//! A network planned for one adapter: plain data, computed from shapes and limits, without a GPU.
+//!
+//! A plan says which textures there are, and what each step reads, writes and dispatches. Activations stay on the GPU,
+//! in as few textures as a chain needs: a step's output takes any texture of its size that is not its input.
+
+mod layout;
+mod shader;
+mod step;
+
+pub use layout::{Layout, TextureSize};
+pub use shader::Shader;
+pub use step::{Dispatch, Step, Weights};
+
+use crate::{Error, Network, Result};
+
+/// What an adapter can hold and launch, as far as plans depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest width and height of a texture.
+    pub max_texture_side: usize,
+    /// The most layers of a texture.
+    pub max_texture_layers: usize,
+    /// The most workgroups along one dimension of a dispatch.
+    pub max_workgroups: usize,
+    /// The largest buffer that a shader can be given, in bytes.
+    pub max_binding_bytes: u64,
+    /// The most that one texture of weights takes, in bytes; larger weights are cut.
+    pub max_weights_bytes: u64,
+    /// Threads of a workgroup along y; along x there are [`WORKGROUP_WIDTH`].
+    pub workgroup_rows: usize,
+}
+
+/// Threads of a workgroup along x, in every shader.
+pub const WORKGROUP_WIDTH: usize = 8;
+
+/// The most steps of a shader's loops: Mesa's software rasteriser before version 23 silently ends them after so many.
+pub const MAX_LOOP_STEPS: usize = 65_535;
+
+/// The batch where none is asked for and everything fits: the dense layers' weights are read once for so many images.
+const PREFERRED_BATCH: usize = 8;
+
+/// The most that activations take where no batch is asked for, in bytes.
+const ACTIVATION_BYTES: u64 = 1 << 30;
+
+/// A network planned for batches of up to `batch` samples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The largest batch.
+    pub batch: usize,
+    /// The textures that activations live in.
+    pub slots: Vec<TextureSize>,
+    /// The layout of the input: of what preprocessing makes of the pixels, or of the values given.
+    pub input: Layout,
+    /// The slot that the input is in.
+    pub input_slot: usize,
+    /// Bytes of the pixels of a full batch, where there is a preprocessing step.
+    pub pixel_bytes: Option<u64>,
+    /// In order. Where pixels are taken, the first one preprocesses them; then there is one for each node.
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// Plans `network`. Where `batch` is `None`, the largest batch up to 8 is taken that the limits allow. A network that
+    /// does not fit is an [`Error::Device`] that says which layer needs what.
+    pub fn new(network: &Network, limits: &Limits, batch: Option<usize>) -> Result<Plan> {
+        let explain = |problem| Error::Device(format!("this adapter cannot run the network: {problem}"));
+        if let Some(batch) = batch {
+            return Plan::for_batch(network, limits, batch).map_err(explain);
+        }
+        let mut batch = PREFERRED_BATCH;
+        loop {
+            match Plan::for_batch(network, limits, batch) {
+                Ok(plan) if plan.activation_bytes() <= ACTIVATION_BYTES || batch == 1 => return Ok(plan),
+                Err(problem) if batch == 1 => return Err(explain(problem)),
+                _ => batch /= 2,
+            }
+        }
+    }
+
+    /// Bytes of all activations.
+    pub fn activation_bytes(&self) -> u64 {
+        self.slots.iter().map(|slot| slot.bytes()).sum()
+    }
+
+    /// The layout and slot of the network's output.
+    pub fn output(&self) -> (Layout, usize) {
+        self.steps.last().map_or((self.input, self.input_slot), |step| (step.output, step.output_slot))
+    }
+
+    fn for_batch(network: &Network, limits: &Limits, batch: usize) -> Result<Plan, String> {
+        let input = Layout::of(network.input, limits);
+        let mut slots = Slots { batch, limits, sizes: Vec::new() };
+        let input_slot = slots.take(input, None).map_err(|problem| format!("input {}: {problem}", network.input))?;
+        let mut steps = Vec::new();
+        if network.preprocess.is_some() {
+            steps.push(Step::preprocess(input, input_slot, limits));
+        }
+        let (mut from, mut from_slot) = (input, input_slot);
+        for node in &network.nodes {
+            let fail = |problem| format!("layer {} ({}): {problem}", node.layer, node.op.name());
+            let to = Layout::of(node.output, limits);
+            let to_slot = slots.take(to, Some(from_slot)).map_err(fail)?;
+            steps.push(Step::for_op(&node.op, (from, from_slot), (to, to_slot), batch, limits).map_err(fail)?);
+            (from, from_slot) = (to, to_slot);
+        }
+        for step in &steps {
+            step.check(batch, limits)?;
+        }
+        let pixel_bytes = network.preprocess.is_some().then(|| (batch * network.input.len()).next_multiple_of(4) as u64);
+        if let Some(bytes) = pixel_bytes.filter(|&bytes| bytes > limits.max_binding_bytes) {
+            let limit = limits.max_binding_bytes;
+            return Err(format!("the pixels of {batch} images take {bytes} bytes, the largest binding is {limit}"));
+        }
+        Ok(Plan { batch, slots: slots.sizes, input, input_slot, pixel_bytes, steps })
+    }
+}
+
+/// The textures handed out so far.
+struct Slots<'a> {
+    batch: usize,
+    limits: &'a Limits,
+    sizes: Vec<TextureSize>,
+}
+
+impl Slots<'_> {
+    /// A slot for `layout` that is not `busy`.
+    fn take(&mut self, layout: Layout, busy: Option<usize>) -> Result<usize, String> {
+        let size = layout.texture(self.batch);
+        size.check(self.limits)?;
+        let free = self.sizes.iter().enumerate().position(|(index, &slot)| slot == size && Some(index) != busy);
+        Ok(free.unwrap_or_else(|| {
+            self.sizes.push(size);
+            self.sizes.len() - 1
+        }))
+    }
+}

@@ -1,0 +1,64 @@
+//! The shaders there are.
+
+/// A shader, by the stem of its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Shader {
+    Activation,
+    BatchNorm,
+    Conv2d,
+    Conv2d3x3,
+    Dense,
+    Flatten,
+    Pool2d,
+    Preprocess,
+    Softmax,
+    ZeroPad2d,
+}
+
+impl Shader {
+    pub const ALL: [Shader; 10] = [
+        Shader::Activation,
+        Shader::BatchNorm,
+        Shader::Conv2d,
+        Shader::Conv2d3x3,
+        Shader::Dense,
+        Shader::Flatten,
+        Shader::Pool2d,
+        Shader::Preprocess,
+        Shader::Softmax,
+        Shader::ZeroPad2d,
+    ];
+
+    /// The file's stem.
+    pub fn name(self) -> &'static str {
+        match self {
+            Shader::Activation => "activation",
+            Shader::BatchNorm => "batch_norm",
+            Shader::Conv2d => "conv2d",
+            Shader::Conv2d3x3 => "conv2d_3x3",
+            Shader::Dense => "dense",
+            Shader::Flatten => "flatten",
+            Shader::Pool2d => "pool2d",
+            Shader::Preprocess => "preprocess",
+            Shader::Softmax => "softmax",
+            Shader::ZeroPad2d => "zero_pad2d",
+        }
+    }
+
+    /// The WGSL text, with the declarations that all shaders share before it.
+    pub fn source(self) -> String {
+        let text = match self {
+            Shader::Activation => include_str!("../../shaders/activation.wgsl"),
+            Shader::BatchNorm => include_str!("../../shaders/batch_norm.wgsl"),
+            Shader::Conv2d => include_str!("../../shaders/conv2d.wgsl"),
+            Shader::Conv2d3x3 => include_str!("../../shaders/conv2d_3x3.wgsl"),
+            Shader::Dense => include_str!("../../shaders/dense.wgsl"),
+            Shader::Flatten => include_str!("../../shaders/flatten.wgsl"),
+            Shader::Pool2d => include_str!("../../shaders/pool2d.wgsl"),
+            Shader::Preprocess => include_str!("../../shaders/preprocess.wgsl"),
+            Shader::Softmax => include_str!("../../shaders/softmax.wgsl"),
+            Shader::ZeroPad2d => include_str!("../../shaders/zero_pad2d.wgsl"),
+        };
+        [include_str!("../../shaders/common.wgsl"), text].join("\n")
+    }
+}

@@ -1,0 +1,226 @@
+//! One step of a plan: which shader runs over which textures, with which numbers.
+
+use crate::ops::{self, Activation, Op, Pool2d, PoolKind, Window, ZeroPad2d};
+
+use super::layout::{Layout, TextureSize};
+use super::{Limits, MAX_LOOP_STEPS, Shader, WORKGROUP_WIDTH};
+
+/// Output rows that one thread of `conv2d.wgsl` and `conv2d_3x3.wgsl` computes.
+pub const CONV2D_ROWS: usize = 4;
+pub const CONV2D_3X3_ROWS: usize = 8;
+/// Quads of output channels that one thread of either computes.
+pub const CONV2D_QUADS: usize = 2;
+/// Samples that one thread of `dense.wgsl` computes.
+pub const DENSE_SAMPLES: usize = 4;
+
+/// What makes one node's output.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Read by every dispatch; nothing where the pixels are.
+    pub input_slot: Option<usize>,
+    /// Written by every dispatch, each its own part.
+    pub output_slot: usize,
+    /// The layout of what is written.
+    pub output: Layout,
+    /// More than one where weights are cut.
+    pub dispatches: Vec<Dispatch>,
+}
+
+/// One launch of a shader.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dispatch {
+    /// What is launched.
+    pub shader: Shader,
+    /// The shader's `Params`, in the order of its fields.
+    pub params: Vec<u32>,
+    /// Workgroups along x and y, and along z for each `samples` samples.
+    pub workgroups: [usize; 3],
+    /// Samples that one thread computes.
+    pub samples: usize,
+    /// The part of the op's kernel that it reads.
+    pub weights: Option<Weights>,
+}
+
+/// A part of a kernel, as a texture. Texels hold four output channels of one input channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weights {
+    /// The texture. A convolution's: input channels, quads of output channels, taps. A dense layer's: quads of units,
+    /// then inputs, in as many layers as they need.
+    pub size: TextureSize,
+    /// The first quad of output channels, and how many.
+    pub quads: [usize; 2],
+}
+
+impl Dispatch {
+    /// Workgroups for a batch of `n`.
+    pub fn workgroups(&self, n: usize) -> [usize; 3] {
+        let [x, y, z] = self.workgroups;
+        [x, y, z * n.div_ceil(self.samples)]
+    }
+}
+
+impl Step {
+    /// Pixels to the network's input.
+    pub(super) fn preprocess(output: Layout, output_slot: usize, limits: &Limits) -> Step {
+        let params = vec![output.width as u32, output.height as u32];
+        let dispatch = over(Shader::Preprocess, params, output, 1, limits);
+        Step { input_slot: None, output_slot, output, dispatches: vec![dispatch] }
+    }
+
+    /// One op from a layout and slot to another.
+    pub(super) fn for_op(
+        op: &Op,
+        (from, input_slot): (Layout, usize),
+        (to, output_slot): (Layout, usize),
+        batch: usize,
+        limits: &Limits,
+    ) -> Result<Step, String> {
+        let dispatches = match op {
+            Op::Conv2d(op) => vec![conv2d(op, from, to, limits)?],
+            Op::Dense(op) => dense(op, from, to, batch, limits)?,
+            Op::Pool2d(op) => vec![pool2d(op, from, to, limits)?],
+            Op::ZeroPad2d(op) => vec![zero_pad2d(op, from, to, limits)],
+            Op::Flatten => vec![flatten(from, to, limits)],
+            Op::BatchNorm(_) => {
+                let params = vec![to.width as u32, to.height as u32, to.quads() as u32, to.is_vector().into()];
+                vec![over(Shader::BatchNorm, params, to, to.layers, limits)]
+            }
+            Op::Activation(activation) => {
+                let params = vec![to.width as u32, to.height as u32, activation_code(*activation)];
+                vec![over(Shader::Activation, params, to, to.layers, limits)]
+            }
+            Op::Softmax => vec![softmax(to, limits)?],
+        };
+        Ok(Step { input_slot: Some(input_slot), output_slot, output: to, dispatches })
+    }
+
+    /// Whether an adapter launches and holds all of it.
+    pub(super) fn check(&self, batch: usize, limits: &Limits) -> Result<(), String> {
+        for dispatch in &self.dispatches {
+            let [x, y, z] = dispatch.workgroups(batch);
+            if [x, y, z].into_iter().max() > Some(limits.max_workgroups) {
+                let (name, limit) = (dispatch.shader.name(), limits.max_workgroups);
+                return Err(format!("{name} needs {x} x {y} x {z} workgroups, the limit along each is {limit}"));
+            }
+            if let Some(weights) = dispatch.weights {
+                weights.size.check(limits)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A dispatch of one thread for each texel of `layout`'s width and height, and `layers` for each sample.
+fn over(shader: Shader, params: Vec<u32>, layout: Layout, layers: usize, limits: &Limits) -> Dispatch {
+    let x = layout.width.div_ceil(WORKGROUP_WIDTH);
+    let y = layout.height.div_ceil(limits.workgroup_rows);
+    Dispatch { shader, params, workgroups: [x, y, layers], samples: 1, weights: None }
+}
+
+fn conv2d(op: &ops::Conv2d, from: Layout, to: Layout, limits: &Limits) -> Result<Dispatch, String> {
+    check_loop(op.window.taps() * from.quads())?;
+    let Window { kernel, stride, before, .. } = op.window;
+    let quads = to.quads().next_multiple_of(CONV2D_QUADS);
+    let is_3x3 = kernel == [3, 3] && stride == [1, 1];
+    let (shader, rows) =
+        if is_3x3 { (Shader::Conv2d3x3, CONV2D_3X3_ROWS) } else { (Shader::Conv2d, CONV2D_ROWS) };
+    let numbers = [
+        [from.width, from.height],
+        [from.quads(), to.quads()],
+        [to.width, to.height],
+        [kernel[1], kernel[0]],
+        [stride[1], stride[0]],
+        [before[1], before[0]],
+    ];
+    let mut params: Vec<u32> = numbers.as_flattened().iter().map(|&number| number as u32).collect();
+    params.push(activation_code(op.activation));
+    let workgroups = [
+        to.width.div_ceil(WORKGROUP_WIDTH),
+        to.height.div_ceil(rows).div_ceil(limits.workgroup_rows),
+        quads / CONV2D_QUADS,
+    ];
+    let size = TextureSize { width: from.quads() * 4, height: quads, layers: op.window.taps() };
+    let weights = Some(Weights { size, quads: [0, quads] });
+    Ok(Dispatch { shader, params, workgroups, samples: 1, weights })
+}
+
+/// Cut by units, so that each part's texture keeps within the limits.
+fn dense(op: &ops::Dense, from: Layout, to: Layout, batch: usize, limits: &Limits) -> Result<Vec<Dispatch>, String> {
+    check_loop(from.quads())?;
+    let inputs = from.quads() * 4;
+    let height = inputs.min(limits.max_texture_side / 4 * 4);
+    let layers = inputs.div_ceil(height);
+    let column_bytes = (height * layers * 16) as u64;
+    let most = ((limits.max_weights_bytes / column_bytes) as usize).clamp(1, limits.max_texture_side);
+    let parts = to.quads().div_ceil(most);
+    let part_quads = to.quads().div_ceil(parts);
+    let dispatch = |first: usize| {
+        let quads = part_quads.min(to.quads() - first);
+        let numbers = [from.width, from.quads(), height, to.width, first, quads, batch];
+        let mut params: Vec<u32> = numbers.iter().map(|&number| number as u32).collect();
+        params.push(activation_code(op.activation));
+        let rows = quads.div_ceil(WORKGROUP_WIDTH).div_ceil(limits.workgroup_rows);
+        let weights = Weights { size: TextureSize { width: quads, height, layers }, quads: [first, quads] };
+        let workgroups = [1, rows, 1];
+        Dispatch { shader: Shader::Dense, params, workgroups, samples: DENSE_SAMPLES, weights: Some(weights) }
+    };
+    Ok((0..to.quads()).step_by(part_quads).map(dispatch).collect())
+}
+
+fn pool2d(op: &Pool2d, from: Layout, to: Layout, limits: &Limits) -> Result<Dispatch, String> {
+    check_loop(op.window.taps())?;
+    let Window { kernel, stride, before, .. } = op.window;
+    let pairs = [
+        [from.width, from.height],
+        [to.width, to.height],
+        [kernel[1], kernel[0]],
+        [stride[1], stride[0]],
+        [before[1], before[0]],
+    ];
+    let mut params: Vec<u32> = pairs.as_flattened().iter().map(|&number| number as u32).collect();
+    params.push(match op.kind {
+        PoolKind::Max => 0,
+        PoolKind::Average => 1,
+    });
+    Ok(over(Shader::Pool2d, params, to, to.layers, limits))
+}
+
+fn zero_pad2d(op: &ZeroPad2d, from: Layout, to: Layout, limits: &Limits) -> Dispatch {
+    let numbers = [from.width, from.height, to.width, to.height, op.left, op.top];
+    over(Shader::ZeroPad2d, numbers.iter().map(|&number| number as u32).collect(), to, to.layers, limits)
+}
+
+fn flatten(from: Layout, to: Layout, limits: &Limits) -> Dispatch {
+    let numbers = [from.width, from.layers, from.shape.channels(), to.shape.len(), to.width, to.height];
+    over(Shader::Flatten, numbers.iter().map(|&number| number as u32).collect(), to, 1, limits)
+}
+
+/// One thread for each row of channels: a pixel of a map, or a whole vector.
+fn softmax(layout: Layout, limits: &Limits) -> Result<Dispatch, String> {
+    check_loop(3 * layout.quads())?;
+    let numbers = [layout.width, layout.height, layout.shape.channels(), layout.is_vector().into()];
+    let params = numbers.iter().map(|&number| number as u32).collect();
+    let mut dispatch = over(Shader::Softmax, params, layout, 1, limits);
+    if layout.is_vector() {
+        dispatch.workgroups = [1, 1, 1];
+    }
+    Ok(dispatch)
+}
+
+fn check_loop(steps: usize) -> Result<(), String> {
+    if steps > MAX_LOOP_STEPS {
+        return Err(format!("it sums over {steps} quads of channels, shaders take at most {MAX_LOOP_STEPS}"));
+    }
+    Ok(())
+}
+
+/// The number that shaders know an activation by; `shaders/activation.wgsl` has the other half, and the op tests hold
+/// them to each other.
+fn activation_code(activation: Activation) -> u32 {
+    match activation {
+        Activation::Linear => 0,
+        Activation::Relu => 1,
+        Activation::Sigmoid => 2,
+        Activation::Tanh => 3,
+    }
+}

@@ -1,0 +1,195 @@
+//! The program as a person runs it: a real process in a folder of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use predicates::prelude::PredicateBooleanExt;
+use predicates::str::contains;
+
+/// A small model whose features are the pixels themselves: it needs no weights and computes in no time.
+const PIXELS_MODEL: &str = r#"{"class_name": "Sequential", "config": {"name": "pixels", "layers": [
+    {"class_name": "InputLayer", "config": {"name": "input", "batch_shape": [null, 4, 4, 3]}},
+    {"class_name": "Flatten", "config": {"name": "flatten"}}]}}"#;
+
+/// A folder with a model, and images whose keys are `a`, `b` and `c`.
+struct Fixture {
+    folder: tempfile::TempDir,
+}
+
+impl Fixture {
+    fn new() -> Fixture {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("pixels.json"), PIXELS_MODEL).unwrap();
+        let images = folder.path().join("images");
+        fs::create_dir(&images).unwrap();
+        for (index, name) in ["b.png", "a.bmp", "c.tiff"].iter().enumerate() {
+            image::RgbImage::from_pixel(8, 6, image::Rgb([10 * index as u8, 100, 200]))
+                .save(images.join(name))
+                .unwrap();
+        }
+        Fixture { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> assert_cmd::assert::Assert {
+        let mut command = Command::cargo_bin("vgg-wgpu").unwrap();
+        // A cache that another run filled must not decide what a test sees.
+        command.current_dir(self.folder.path()).env("KERAS_HOME", self.path("keras")).args(arguments).assert()
+    }
+
+    /// `extract images` on the CPU with the small model, and `more`.
+    fn extract(&self, more: &[&str]) -> assert_cmd::assert::Assert {
+        let fixed = ["extract", "images", "--model", "pixels.json", "--weights", "untrained", "--device", "cpu"];
+        self.run(&[&fixed, more].concat())
+    }
+}
+
+/// The keys and first values of a features file, read by an implementation that is not ours.
+fn read_features(path: &Path) -> Vec<String> {
+    let value: serde_pickle::Value = serde_pickle::value_from_reader(
+        fs::File::open(path).unwrap(),
+        serde_pickle::DeOptions::new().replace_unresolved_globals().replace_recursive_structures(),
+    )
+    .unwrap();
+    let serde_pickle::Value::Dict(entries) = value else { panic!("not a dict") };
+    entries
+        .into_keys()
+        .map(|key| match key {
+            serde_pickle::HashableValue::String(key) => key,
+            other => panic!("a key that is no string: {other:?}"),
+        })
+        .collect()
+}
+
+#[test]
+fn extract_writes_every_image_under_its_stem_and_nothing_to_stdout() {
+    let fixture = Fixture::new();
+    fixture.extract(&[]).code(0).stdout("").stderr(contains("3 images").and(contains("features.pkl")));
+    assert_eq!(read_features(&fixture.path("features.pkl")), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_broken_image_is_left_out_and_told_by_exit_code_3() {
+    let fixture = Fixture::new();
+    fs::write(fixture.path("images/d.jpg"), b"\xff\xd8\xff\xe0 this is no image").unwrap();
+    fixture.extract(&[]).code(3).stderr(contains("d.jpg").and(contains("1 failed")));
+    assert_eq!(read_features(&fixture.path("features.pkl")), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_foreign_file_is_passed_over() {
+    let fixture = Fixture::new();
+    fs::write(fixture.path("images/readme.txt"), "hello").unwrap();
+    fixture.extract(&["-v"]).code(0).stderr(contains("readme.txt"));
+}
+
+#[test]
+fn an_output_that_exists_is_replaced_only_when_told() {
+    let fixture = Fixture::new();
+    fs::write(fixture.path("features.pkl"), "precious").unwrap();
+    fixture.extract(&[]).code(2).stderr(contains("--overwrite"));
+    assert_eq!(fs::read_to_string(fixture.path("features.pkl")).unwrap(), "precious");
+    fixture.extract(&["--overwrite"]).code(0);
+    assert_eq!(read_features(&fixture.path("features.pkl")).len(), 3);
+}
+
+#[test]
+fn two_images_with_one_stem_are_refused_before_any_work() {
+    let fixture = Fixture::new();
+    fs::copy(fixture.path("images/a.bmp"), fixture.path("images/a.png")).unwrap();
+    fixture.extract(&[]).code(2).stderr(contains("a.bmp").and(contains("a.png")).and(contains("--key")));
+    fixture.extract(&["--key", "name"]).code(0);
+    assert_eq!(read_features(&fixture.path("features.pkl")), ["a.bmp", "a.png", "b.png", "c.tiff"]);
+}
+
+#[test]
+fn missing_weights_are_an_error_that_says_where_it_looked() {
+    let fixture = Fixture::new();
+    fixture
+        .run(&["extract", "images"])
+        .failure()
+        .stderr(contains("vgg16_exported.h5").and(contains("keras")).and(contains("fetch")).and(contains("init")));
+    assert!(!fixture.path("features.pkl").exists());
+}
+
+#[test]
+fn a_model_that_is_none_is_told_by_exit_code_6() {
+    let fixture = Fixture::new();
+    fs::write(fixture.path("bad.json"), "<html>Not Found</html>").unwrap();
+    fixture
+        .run(&["extract", "images", "--model", "bad.json", "--weights", "untrained", "--device", "cpu"])
+        .code(6)
+        .stderr(contains("bad.json"));
+}
+
+#[test]
+fn usage_errors_have_exit_code_2() {
+    let fixture = Fixture::new();
+    fixture.run(&["extract"]).code(2);
+    fixture.run(&["extract", "images", "--batch", "0"]).code(2);
+    fixture.extract(&["--layer", "fc7"]).code(2).stderr(contains("flatten"));
+}
+
+#[test]
+fn an_adapter_that_is_not_there_has_exit_code_5() {
+    let fixture = Fixture::new();
+    let arguments = ["extract", "images", "--model", "pixels.json", "--weights", "untrained", "--device", "Voodoo 5"];
+    fixture.run(&arguments).code(5).stderr(contains("Voodoo 5"));
+}
+
+#[test]
+fn no_output_is_made_where_no_image_can_be_read() {
+    let fixture = Fixture::new();
+    for name in ["a.bmp", "b.png", "c.tiff"] {
+        let path = fixture.path("images").join(name);
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..20]).unwrap();
+    }
+    fixture.extract(&[]).failure();
+    assert!(!fixture.path("features.pkl").exists());
+    assert_eq!(fs::read_dir(fixture.folder.path()).unwrap().count(), 2, "a temporary file was left behind");
+}
+
+#[test]
+fn json_prints_the_summary_to_stdout() {
+    let fixture = Fixture::new();
+    let output = fixture.extract(&["--json", "--quiet"]).code(0).stderr("").get_output().stdout.clone();
+    let summary: serde_json::Value = serde_json::from_slice(&output).unwrap();
+    assert_eq!(summary["images"], 3);
+    assert_eq!(summary["layer"], "flatten");
+    assert_eq!(summary["shape"], serde_json::json!([1, 48]));
+    let size = fs::metadata(fixture.path("features.pkl")).unwrap().len();
+    assert_eq!(summary["output_bytes"], size);
+}
+
+#[test]
+fn decoding_threads_and_batches_do_not_change_the_output() {
+    let fixture = Fixture::new();
+    for index in 0..20u8 {
+        let path = fixture.path("images").join(format!("photo{index}.png"));
+        image::RgbImage::from_fn(20, 20, |x, y| image::Rgb([index, x as u8, y as u8])).save(path).unwrap();
+    }
+    let mut outputs = [("1", "1"), ("2", "3"), ("16", "auto")].iter().map(|(threads, batch)| {
+        fixture.extract(&["--threads", threads, "--batch", batch, "--overwrite"]).code(0);
+        fs::read(fixture.path("features.pkl")).unwrap()
+    });
+    let first = outputs.next().unwrap();
+    assert!(outputs.all(|output| output == first));
+}
+
+#[test]
+fn summary_prints_the_parameters_of_vgg16() {
+    let fixture = Fixture::new();
+    fixture.run(&["summary", "--weights", "untrained"]).code(0).stdout(contains("138,357,544"));
+    let truncated = ["summary", "--weights", "untrained", "--layer", "auto"];
+    fixture.run(&truncated).code(0).stdout(contains("134,260,544"));
+}
+
+#[test]
+fn help_names_the_exit_codes() {
+    Fixture::new().run(&["--help"]).code(0).stdout(contains("finished, but some images failed"));
+}

@@ -1,0 +1,69 @@
+//! Every op, at many sizes, on every backend, against the plain f64 reference.
+//!
+//! A test is named after its backend and case: `cargo test --test ops cpu/conv2d/3x3_same`.
+
+mod support;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use support::backends::{Backend, backends};
+use support::cases::{self, Case};
+use support::compare::{Tolerance, compare};
+use support::compare_tests;
+use vgg_wgpu::executor::Executor;
+use vgg_wgpu::reference::ReferenceExecutor;
+use vgg_wgpu::{Network, Tensor};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mut trials = compare_tests::trials();
+    for backend in backends() {
+        for case in cases::all() {
+            let trial = Trial::test(format!("{}/{}", backend.name, case.name), move || check(backend, &case));
+            trials.push(trial.with_ignored_flag(backend.ignored));
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Runs the case after a larger batch of poison, so that a backend that leaves an element unwritten, or reads one of the
+/// batch before, shows it; then twice more: as a trace, layer by layer, and again for the same bits.
+fn check(backend: Backend, case: &Case) -> Result<(), Failed> {
+    let mut executor = (backend.make)(case.network.clone(), case.n + 1)?;
+    executor.run(case.poison(case.n + 1).as_input())?;
+
+    let expected = ReferenceExecutor::new(case.network.clone()).run(case.samples.as_input())?;
+    let actual = executor.run(case.samples.as_input())?;
+    compare(&actual, &expected, Tolerance::of(&case.network))?;
+
+    let traced = trace(executor.as_mut(), case)?;
+    compare_layers(&case.network, &traced, case)?;
+    let again = executor.run(case.samples.as_input())?;
+    compare(&again, &actual, Tolerance::EXACT).map_err(|problem| format!("the second run differs: {problem}"))?;
+    Ok(())
+}
+
+fn trace(executor: &mut dyn Executor, case: &Case) -> Result<Vec<(String, Tensor)>, Failed> {
+    let mut outputs = Vec::new();
+    executor.trace(case.samples.as_input(), &mut |node, tensor| {
+        outputs.push((node.layer.clone(), tensor));
+        Ok(())
+    })?;
+    Ok(outputs)
+}
+
+/// Each node of the trace against the reference of the network up to it.
+fn compare_layers(network: &Network, traced: &[(String, Tensor)], case: &Case) -> Result<(), Failed> {
+    let mut reference = ReferenceExecutor::new(network.clone());
+    let expected = trace(&mut reference, case)?;
+    let layers = |outputs: &[(String, Tensor)]| outputs.iter().map(|(layer, _)| layer.clone()).collect::<Vec<_>>();
+    if layers(traced) != layers(&expected) {
+        return Err(format!("the trace shows {:?}, the network has {:?}", layers(traced), layers(&expected)).into());
+    }
+    for (index, ((layer, actual), (_, expected))) in traced.iter().zip(&expected).enumerate() {
+        let tolerance = Tolerance::of_nodes(&network.nodes[..=index]);
+        compare(actual, expected, tolerance).map_err(|problem| format!("trace, layer {layer}: {problem}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! What the op tests share.
+
+pub mod backends;
+pub mod cases;
+pub mod compare;
+pub mod compare_tests;
+pub mod random;
