@@ -3,6 +3,7 @@
 mod keras_fixture;
 
 use keras_fixture::{Fixture, legacy_weights};
+use vgg_wgpu::cpu::CpuExecutor;
 use vgg_wgpu::keras::LayerKind;
 use vgg_wgpu::reference::ReferenceExecutor;
 use vgg_wgpu::{Executor, Input, LayerChoice, Network, Result, Tensor};
@@ -14,6 +15,11 @@ const TOLERANCE: f32 = 1e-5;
 #[test]
 fn the_reference_computes_what_keras_does() {
     check_all(|network, _| Ok(Box::new(ReferenceExecutor::new(network))));
+}
+
+#[test]
+fn the_cpu_computes_what_keras_does() {
+    check_all(|network, batch| Ok(Box::new(CpuExecutor::new(network, Some(2), Some(batch))?)));
 }
 
 /// Truncates every fixture behind every layer, runs it on the executor that `make` makes for batches of the given size, and
