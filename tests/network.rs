@@ -2,9 +2,10 @@
 
 mod keras_fixture;
 
-use keras_fixture::{Fixture, legacy_weights};
+use keras_fixture::Fixture;
 use vgg_wgpu::cpu::CpuExecutor;
-use vgg_wgpu::keras::LayerKind;
+use vgg_wgpu::device::{self, DeviceChoice};
+use vgg_wgpu::keras::{LayerKind, Model};
 use vgg_wgpu::reference::ReferenceExecutor;
 use vgg_wgpu::{Executor, Input, LayerChoice, Network, Result, Tensor};
 
@@ -14,38 +15,66 @@ const TOLERANCE: f32 = 1e-5;
 
 #[test]
 fn the_reference_computes_what_keras_does() {
-    check_all(|network, _| Ok(Box::new(ReferenceExecutor::new(network))));
+    let mut compared = 0;
+    for fixture in Fixture::all() {
+        let models = fixture.models();
+        assert!(!models.is_empty(), "{}: no weights", fixture.stem.display());
+        for (what, model) in models {
+            compared += every_layer(&fixture, &what, &model, &|network, _| Ok(Box::new(ReferenceExecutor::new(network))));
+        }
+    }
+    println!("{compared} layers compared");
+    assert!(compared > 400, "only {compared} layers compared");
 }
 
 #[test]
 fn the_cpu_computes_what_keras_does() {
-    check_all(|network, batch| Ok(Box::new(CpuExecutor::new(network, Some(2), Some(batch))?)));
-}
-
-/// Truncates every fixture behind every layer, runs it on the executor that `make` makes for batches of the given size, and
-/// compares with what Keras's layer returned.
-fn check_all(make: impl Fn(Network, usize) -> Result<Box<dyn Executor>>) {
-    let mut compared = 0;
     for fixture in Fixture::all() {
-        let Some(model) = legacy_weights::model(&fixture) else { continue };
-        let tensors = fixture.tensors();
-        let (input, outputs) = tensors.split_first().unwrap();
-        for (layer, output) in fixture.expected.layers.iter().zip(outputs) {
-            let truncated = model.truncate(&LayerChoice::Name(layer.name.clone())).unwrap();
-            let last = truncated.architecture.output_layer();
-            if last.kind == (LayerKind::Flatten { channels_first: true }) {
-                let error = truncated.network(None).expect_err("its order is not ours");
-                assert!(error.to_string().contains("channels-first Flatten"), "{error}");
-                continue;
-            }
-            let mut executor = make(truncated.network(None).unwrap(), input.n).unwrap();
-            let found = executor.run(Input::Values(&input.data)).unwrap();
-            compare(&found, output, &format!("{}: {}", fixture.stem.display(), layer.name));
-            compared += 1;
+        for (what, model) in fixture.models() {
+            every_layer(&fixture, &what, &model, &|network, n| {
+                Ok(Box::new(CpuExecutor::new(network, Some(2), Some(n))?))
+            });
         }
     }
-    println!("{compared} layers compared");
-    assert!(compared > 180, "only {compared} layers compared");
+}
+
+/// One of each fixture's files, because each executor opens its device anew.
+#[test]
+fn the_gpu_computes_what_keras_does() {
+    if std::env::var_os("VGG_WGPU_SKIP_GPU_TESTS").is_some_and(|value| value == "1") {
+        println!("skipped, as VGG_WGPU_SKIP_GPU_TESTS asks; tests/ops.rs lists its GPU tests as ignored");
+        return;
+    }
+    for fixture in Fixture::all() {
+        let (what, model) = fixture.models().swap_remove(0);
+        every_layer(&fixture, &what, &model, &|network, n| {
+            device::select(&DeviceChoice::Gpu)?.device.executor(network, Some(n))
+        });
+    }
+}
+
+type Make<'a> = &'a dyn Fn(Network, usize) -> Result<Box<dyn Executor>>;
+
+/// Truncates a model behind every layer, runs it on the executor that `make` makes for batches of the given size, and
+/// compares with what Keras's layer returned. Returns the number of layers.
+fn every_layer(fixture: &Fixture, what: &str, model: &Model, make: Make<'_>) -> usize {
+    let mut compared = 0;
+    let tensors = fixture.tensors();
+    let (input, outputs) = tensors.split_first().unwrap();
+    for (layer, output) in fixture.expected.layers.iter().zip(outputs) {
+        let truncated = model.truncate(&LayerChoice::Name(layer.name.clone())).unwrap();
+        let last = truncated.architecture.output_layer();
+        if last.kind == (LayerKind::Flatten { channels_first: true }) {
+            let error = truncated.network(None).expect_err("its order is not ours");
+            assert!(error.to_string().contains("channels-first Flatten"), "{error}");
+            continue;
+        }
+        let mut executor = make(truncated.network(None).unwrap(), input.n).unwrap();
+        let found = executor.run(Input::Values(&input.data)).unwrap();
+        compare(&found, output, &format!("{what}: {}", layer.name));
+        compared += 1;
+    }
+    compared
 }
 
 fn compare(found: &Tensor, expected: &Tensor, what: &str) {

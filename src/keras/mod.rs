@@ -1,6 +1,7 @@
 //! Keras models: architecture, weights, truncation.
 
 pub mod architecture;
+mod archive;
 pub mod cache;
 mod json;
 pub mod layer;
@@ -8,6 +9,7 @@ pub mod model;
 mod open;
 pub mod summary;
 pub mod untrained;
+mod weights;
 
 pub use architecture::{Architecture, DataFormat, ModelClass};
 pub use layer::{Layer, LayerKind};

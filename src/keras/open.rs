@@ -1,15 +1,178 @@
-//! stub
-use super::{Architecture, Model};
+//! Which files make a model: explicit ones, the current folder's, Keras's cache.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::archive::{self, WEIGHTS_ENTRY};
+use super::weights::hdf5::{self, Hdf5, Region};
+use super::{Architecture, Model, cache, weights};
 use crate::{Error, Result};
-use std::path::Path;
+
+/// The architecture that is looked for in the current folder.
+pub const DEFAULT_MODEL: &str = "vgg16_exported.json";
+
+/// The weights that are looked for in the current folder.
+pub const DEFAULT_WEIGHTS: &str = "vgg16_exported.h5";
+
+/// No architecture of a chain of layers is larger.
+const MAX_JSON_BYTES: u64 = 16 << 20;
+
 impl Model {
-    pub fn open(_model: Option<&Path>, _weights: Option<&Path>) -> Result<Model> {
-        Err(Error::model("x", "stub"))
+    /// Opens a model. Files are recognised by their content.
+    ///
+    /// - Both given: an architecture and weights.
+    /// - Only `model` given: a whole model (`.h5` or `.keras`); or an architecture, whose weights are then looked for.
+    /// - Only `weights` given: a whole model; or weights of `vgg16_exported.json` in the current folder, or, where that is
+    ///   not there, of VGG16.
+    /// - None given: `vgg16_exported.json` and `vgg16_exported.h5` in the current folder.
+    ///
+    /// Weights that are not given are looked for as `vgg16_exported.h5` in the current folder, then, for an architecture
+    /// that is VGG16's, in Keras's cache, where `fetch` puts them. Where there are none, the error names every place.
+    pub fn open(model: Option<&Path>, weights: Option<&Path>) -> Result<Model> {
+        let model = match (model, weights) {
+            (Some(path), _) => Some(Opened::open(path)?),
+            (None, Some(path)) => match Opened::open(path)? {
+                whole @ Opened::Whole { .. } => Some(whole),
+                Opened::Weights(_) | Opened::Architecture(_) => None,
+            },
+            (None, None) => None,
+        };
+        let architecture = match model {
+            Some(Opened::Whole { architecture, weights: own }) => {
+                return match weights {
+                    Some(path) if !same_file(&own.origin, path) => with_weights(architecture, Opened::open(path)?),
+                    _ => bind(architecture, own),
+                };
+            }
+            Some(Opened::Architecture(architecture)) => architecture,
+            Some(Opened::Weights(file)) => {
+                return Err(
+                    file.error("weights without an architecture; give them as --weights, and a JSON as --model")
+                );
+            }
+            None if Path::new(DEFAULT_MODEL).exists() => Architecture::open(Path::new(DEFAULT_MODEL))?,
+            None => Architecture::vgg16(),
+        };
+        match weights {
+            Some(path) => with_weights(architecture, Opened::open(path)?),
+            None => {
+                let path = find_weights(&architecture)?;
+                with_weights(architecture, Opened::open(&path)?)
+            }
+        }
     }
 }
+
 impl Architecture {
+    /// The architecture in a JSON file or a whole model.
     pub fn open(path: &Path) -> Result<Architecture> {
-        let text = std::fs::read_to_string(path).map_err(Error::io("read the architecture", path))?;
-        Architecture::from_json(&text, &path.display().to_string())
+        match Opened::open(path)? {
+            Opened::Architecture(architecture) | Opened::Whole { architecture, .. } => Ok(architecture),
+            Opened::Weights(file) => {
+                Err(file.error("weights only; an architecture was expected: a Keras JSON, or a whole model"))
+            }
+        }
     }
+}
+
+/// What a file turned out to be.
+enum Opened {
+    Architecture(Architecture),
+    Weights(Hdf5),
+    Whole { architecture: Architecture, weights: Hdf5 },
+}
+
+impl Opened {
+    fn open(path: &Path) -> Result<Opened> {
+        let read = |problem| Error::io("read the model", path)(problem);
+        let origin = path.display().to_string();
+        // Asked before opening, because opening a named pipe waits for its writer.
+        let metadata = std::fs::metadata(path).map_err(read)?;
+        if !metadata.is_file() {
+            return Err(Error::model(origin, "not a regular file"));
+        }
+        let mut file = File::open(path).map_err(read)?;
+        let mut start = Vec::new();
+        Read::by_ref(&mut file).take(8).read_to_end(&mut start).map_err(read)?;
+        if start.starts_with(&hdf5::SIGNATURE) {
+            return Opened::hdf5(Hdf5::open(Region::new(file, 0, metadata.len()), origin)?);
+        }
+        if start.starts_with(&archive::SIGNATURE) {
+            let archive = archive::open(path)?;
+            let weights = Hdf5::open(archive.weights, format!("{origin}/{WEIGHTS_ENTRY}"))?;
+            return Ok(Opened::Whole { architecture: Architecture::from_json(&archive.config, &origin)?, weights });
+        }
+        if metadata.len() > MAX_JSON_BYTES || !start.trim_ascii_start().starts_with(b"{") {
+            let (len, start) = (metadata.len(), start.escape_ascii());
+            let problem = format!(
+                "neither a Keras JSON nor an HDF5 file nor a .keras archive: {len} bytes that begin with \"{start}\". \
+                 Was a web page saved, or a download cut off?"
+            );
+            return Err(Error::model(origin, problem));
+        }
+        let text = std::fs::read_to_string(path).map_err(read)?;
+        Ok(Opened::Architecture(Architecture::from_json(&text, &origin)?))
+    }
+
+    fn hdf5(file: Hdf5) -> Result<Opened> {
+        let config = file.string(&file.root(), "model_config")?;
+        Ok(match config {
+            None => Opened::Weights(file),
+            Some(config) => {
+                Opened::Whole { architecture: Architecture::from_json(&config, &file.origin)?, weights: file }
+            }
+        })
+    }
+}
+
+fn with_weights(architecture: Architecture, opened: Opened) -> Result<Model> {
+    match opened {
+        Opened::Weights(file) | Opened::Whole { weights: file, .. } => bind(architecture, file),
+        Opened::Architecture(found) => {
+            Err(Error::model(found.origin, "an architecture; weights were expected: .h5, .weights.h5 or .keras"))
+        }
+    }
+}
+
+fn bind(architecture: Architecture, file: Hdf5) -> Result<Model> {
+    let origin = file.origin.clone();
+    let parameters = weights::parameters(&architecture, Arc::new(file))?;
+    Ok(Model::new(architecture, parameters, origin))
+}
+
+/// The weights that nobody named, or an error that says where they were looked for.
+fn find_weights(architecture: &Architecture) -> Result<PathBuf> {
+    let mut places = vec![PathBuf::from(DEFAULT_WEIGHTS)];
+    if is_vgg16(architecture) {
+        places.extend(cache::models_folder().map(|folder| folder.join(cache::VGG16_FILE)));
+    }
+    if let Some(found) = places.iter().find(|place| place.exists()) {
+        return Ok(found.clone());
+    }
+    let list: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
+    Err(Error::Usage(format!(
+        "no weights were found. Looked for: {}. Give yours with --weights FILE; or download Keras's with `vgg-wgpu fetch`; \
+         or make untrained ones, whose features mean nothing, with `vgg-wgpu init`",
+        list.join(", ")
+    )))
+}
+
+/// Whether VGG16's published weights are of this architecture: the same parameters in the same order.
+fn is_vgg16(architecture: &Architecture) -> bool {
+    let shapes = |architecture: &Architecture| -> Vec<Vec<usize>> {
+        let layers = architecture.layers.iter().enumerate();
+        layers
+            .flat_map(|(index, layer)| layer.kind.parameters(architecture.input_of(index)))
+            .map(|(_, shape)| shape)
+            .collect()
+    };
+    shapes(architecture) == shapes(&Architecture::vgg16())
+}
+
+/// Whether the weights of a whole model were named by `path` too.
+fn same_file(origin: &str, path: &Path) -> bool {
+    let path = path.display().to_string();
+    origin == path || origin == format!("{path}/{WEIGHTS_ENTRY}")
 }

@@ -1,13 +1,11 @@
 //! The models under `tests/fixtures/keras` and what Keras itself said and computed with them.
 #![allow(dead_code)] // not every test uses all of it
 
-pub mod legacy_weights;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use vgg_wgpu::keras::Architecture;
+use vgg_wgpu::keras::{Architecture, Model};
 use vgg_wgpu::{Shape, Tensor};
 
 /// `MODEL.expected.json`.
@@ -82,6 +80,28 @@ impl Fixture {
     /// The path of the model's file with this extension.
     pub fn path(&self, extension: &str) -> PathBuf {
         format!("{}.{extension}", self.stem.display()).into()
+    }
+
+    /// The model with the weights of each file that has them: its own architecture where the file has one, `MODEL.json`
+    /// otherwise, and both for a file that has one.
+    pub fn models(&self) -> Vec<(String, Model)> {
+        let open = |model: Option<PathBuf>, weights: Option<PathBuf>| {
+            let what = format!("{model:?} {weights:?}");
+            let opened = Model::open(model.as_deref(), weights.as_deref());
+            (what, opened.unwrap_or_else(|error| panic!("{error}")))
+        };
+        let mut models = Vec::new();
+        for (extension, whole) in [("h5", false), ("weights.h5", false), ("model.h5", true), ("keras", true)] {
+            let file = Some(self.path(extension)).filter(|path| path.exists());
+            if file.is_some() {
+                models.push(open(Some(self.path("json")), file.clone()));
+                if whole {
+                    models.push(open(file.clone(), None));
+                    models.push(open(None, file));
+                }
+            }
+        }
+        models
     }
 
     pub fn json(&self) -> String {

@@ -1,0 +1,225 @@
+//! Safe access to the datasets of an HDF5 file, which may be an entry of an archive.
+//!
+//! `hdf5-pure` reads the metadata. Values that lie in one piece are read here, straight from the file into the vector that
+//! is returned: a dense layer's 411 MB are never held twice. Nothing is allocated by a size from the file before that size
+//! was found to be what the architecture expects.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::{Arc, Mutex};
+
+use hdf5_pure::{AttrValue, DType, Datatype, DatatypeByteOrder, File, FormatError, Group, Layout, Source};
+
+use crate::parameter::ParameterSource;
+use crate::{Error, Result};
+
+/// What every HDF5 file begins with.
+pub const SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
+
+/// A part of a file: all of it, or a stored entry of an archive.
+#[derive(Debug)]
+pub struct Region {
+    file: Mutex<fs::File>,
+    start: u64,
+    len: u64,
+}
+
+impl Region {
+    /// `len` bytes of `file` from `start` on.
+    pub fn new(file: fs::File, start: u64, len: u64) -> Region {
+        Region { file: Mutex::new(file), start, len }
+    }
+
+    fn read(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        if offset.checked_add(bytes.len() as u64).is_none_or(|end| end > self.len) {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a read beyond the end"));
+        }
+        let mut file = self.file.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        file.seek(SeekFrom::Start(self.start + offset))?;
+        file.read_exact(bytes)
+    }
+}
+
+/// The region as `hdf5-pure` reads it.
+struct Shared(Arc<Region>);
+
+impl Source for Shared {
+    fn len(&self) -> u64 {
+        self.0.len
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), FormatError> {
+        self.0.read(offset, buf).map_err(|error| FormatError::Source(error.to_string()))
+    }
+}
+
+/// An open HDF5 file.
+pub struct Hdf5 {
+    /// The file's path, and the entry's name where it is in an archive.
+    pub origin: String,
+    file: File,
+    region: Arc<Region>,
+}
+
+impl fmt::Debug for Hdf5 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Hdf5({})", self.origin)
+    }
+}
+
+impl Hdf5 {
+    /// Opens it and checks that it is all there. Reads metadata only.
+    pub fn open(region: Region, origin: String) -> Result<Hdf5> {
+        let mut start = [0; 8];
+        let len = region.len;
+        region.read(0, &mut start[..len.min(8) as usize]).map_err(Error::io("read the weights", &origin))?;
+        if start != SIGNATURE {
+            let problem = format!(
+                "not an HDF5 file: {len} bytes that begin with \"{}\". Was a web page saved, or a download cut off?",
+                start[..len.min(8) as usize].escape_ascii()
+            );
+            return Err(Error::model(origin, problem));
+        }
+        let region = Arc::new(region);
+        let damaged = |problem: hdf5_pure::Error| {
+            Error::model(&origin, format!("damaged HDF5 of {len} bytes: {problem}. Download or copy it again"))
+        };
+        let file = File::from_source(Shared(region.clone())).map_err(damaged)?;
+        let expected = file.superblock().eof_address;
+        if expected > len {
+            let problem = format!("truncated: the file says it has {expected} bytes, {len} are there. Copy it again");
+            return Err(Error::model(origin, problem));
+        }
+        Ok(Hdf5 { origin, file, region })
+    }
+
+    /// The root group.
+    pub fn root(&self) -> Group {
+        self.file.root()
+    }
+
+    /// An error about this file.
+    pub fn error(&self, problem: impl fmt::Display) -> Error {
+        Error::model(&self.origin, problem.to_string())
+    }
+
+    /// The attributes of a group.
+    pub fn attributes(&self, group: &Group) -> Result<std::collections::HashMap<String, AttrValue>> {
+        group.attrs().map_err(|problem| self.error(problem))
+    }
+
+    /// A string attribute, such as `keras_version`.
+    pub fn string(&self, group: &Group, name: &str) -> Result<Option<String>> {
+        Ok(self.attributes(group)?.get(name).and_then(AttrValue::as_str).map(str::to_owned))
+    }
+
+    /// A string array attribute; one over HDF5's 64 KiB is split by Keras into `name0`, `name1`, and so on. `None` where
+    /// it is missing, empty where it holds nothing, whatever its type then is.
+    pub fn strings(&self, group: &Group, name: &str) -> Result<Option<Vec<String>>> {
+        let attributes = self.attributes(group)?;
+        let list = |value: &AttrValue| value.as_strings().map_or_else(Vec::new, <[String]>::to_vec);
+        if let Some(value) = attributes.get(name) {
+            return Ok(Some(list(value)));
+        }
+        let parts: Vec<&AttrValue> = (0..).map_while(|part| attributes.get(&format!("{name}{part}"))).collect();
+        Ok(if parts.is_empty() { None } else { Some(parts.into_iter().flat_map(list).collect()) })
+    }
+
+    /// The dataset at `path` below `group`, checked to be of a kind that can be read.
+    pub fn tensor(self: &Arc<Hdf5>, group: &Group, path: &str) -> Result<StoredTensor> {
+        let fail = |problem: String| self.error(format!("weight {path}: {problem}"));
+        let dataset = group.dataset(path).map_err(|problem| fail(problem.to_string()))?;
+        let shape = dataset.shape().map_err(|problem| fail(problem.to_string()))?;
+        let shape: Vec<usize> = shape.iter().map(|&dim| usize::try_from(dim).unwrap_or(usize::MAX)).collect();
+        let dtype = dataset.dtype().map_err(|problem| fail(problem.to_string()))?;
+        if !matches!(dtype, DType::F32 | DType::F64) {
+            return Err(fail(format!("its type is {dtype}; float32 and float64 can be read: save it as float32")));
+        }
+        let layout = dataset.layout().map_err(|problem| fail(problem.to_string()))?;
+        let little_endian = matches!(
+            dataset.datatype(),
+            Ok(Datatype::FloatingPoint { size: 4, byte_order: DatatypeByteOrder::LittleEndian, .. })
+        );
+        let place = match layout {
+            Layout::Contiguous { address: Some(address), size } if little_endian && !cfg!(target_endian = "big") => {
+                Place::OnePiece { address, size }
+            }
+            Layout::Contiguous { address: None, .. } => return Err(fail("it was never written".into())),
+            Layout::Contiguous { .. } | Layout::Compact { .. } => Place::Elsewhere,
+            Layout::Chunked { chunk_shape, .. } => {
+                let larger = chunk_shape.iter().zip(&shape).any(|(&chunk, &dim)| chunk > dim as u64);
+                if larger || chunk_shape.len() != shape.len() {
+                    return Err(fail(format!("its chunks {chunk_shape:?} are larger than its shape {shape:?}")));
+                }
+                Place::Elsewhere
+            }
+            _ => return Err(fail("its values are in other files or datasets, which is not supported".into())),
+        };
+        Ok(StoredTensor {
+            hdf5: self.clone(),
+            dataset,
+            name: path.to_owned(),
+            shape,
+            place,
+            double: dtype == DType::F64,
+        })
+    }
+}
+
+/// Where a tensor's values are.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// Little-endian f32 in one piece.
+    OnePiece { address: u64, size: u64 },
+    /// In chunks, in the header, or in another type.
+    Elsewhere,
+}
+
+/// A tensor of a weights file, not yet read.
+pub struct StoredTensor {
+    hdf5: Arc<Hdf5>,
+    dataset: hdf5_pure::Dataset,
+    /// Its path in the layer's group.
+    pub name: String,
+    /// As the file declares it; not to be trusted before it was compared with the architecture.
+    pub shape: Vec<usize>,
+    place: Place,
+    double: bool,
+}
+
+impl fmt::Debug for StoredTensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoredTensor({} {:?} in {})", self.name, self.shape, self.hdf5.origin)
+    }
+}
+
+impl ParameterSource for StoredTensor {
+    fn load(&self, len: usize) -> Result<Vec<f32>> {
+        let fail = |problem: String| self.hdf5.error(format!("weight {}: {problem}", self.name));
+        let values = match self.place {
+            Place::OnePiece { address, size } => {
+                if size != len as u64 * 4 || address.checked_add(size).is_none_or(|end| end > self.hdf5.region.len) {
+                    return Err(fail(format!("{len} values were expected, {size} bytes at {address} are declared")));
+                }
+                let mut values = vec![0f32; len];
+                let bytes = bytemuck::cast_slice_mut(&mut values);
+                self.hdf5.region.read(address, bytes).map_err(|problem| fail(problem.to_string()))?;
+                values
+            }
+            Place::Elsewhere if self.double => {
+                let values = self.dataset.read_f64().map_err(|problem| fail(problem.to_string()))?;
+                values.into_iter().map(|value| value as f32).collect()
+            }
+            Place::Elsewhere => self.dataset.read_f32().map_err(|problem| fail(problem.to_string()))?,
+        };
+        if values.len() != len {
+            return Err(fail(format!("{len} values were expected, {} are stored", values.len())));
+        }
+        Ok(values)
+    }
+
+    fn origin(&self) -> String {
+        self.hdf5.origin.clone()
+    }
+}
