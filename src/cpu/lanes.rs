@@ -2,10 +2,11 @@
 
 use std::ops::{Add, Mul, Sub};
 
-/// How many channels are computed together: one AVX-512 register, two of AVX, four of SSE or NEON.
-pub const LANES: usize = 16;
+/// How many channels are computed together: one AVX register, two of SSE or NEON.
+pub const LANES: usize = 8;
 
-/// As many channels of one pixel. The compiler makes vector instructions of its operations.
+/// As many channels of one pixel. The compiler makes vector instructions of its operations, of the kind that the caller
+/// is compiled for: they must be inlined, so they are loops without closures, which are not always inlined.
 #[derive(Clone, Copy)]
 pub struct Lanes(pub [f32; LANES]);
 
@@ -39,8 +40,11 @@ impl Add for Lanes {
     type Output = Lanes;
 
     #[inline(always)]
-    fn add(self, other: Lanes) -> Lanes {
-        Lanes(std::array::from_fn(|lane| self.0[lane] + other.0[lane]))
+    fn add(mut self, other: Lanes) -> Lanes {
+        for lane in 0..LANES {
+            self.0[lane] += other.0[lane];
+        }
+        self
     }
 }
 
@@ -48,8 +52,11 @@ impl Sub for Lanes {
     type Output = Lanes;
 
     #[inline(always)]
-    fn sub(self, other: Lanes) -> Lanes {
-        Lanes(std::array::from_fn(|lane| self.0[lane] - other.0[lane]))
+    fn sub(mut self, other: Lanes) -> Lanes {
+        for lane in 0..LANES {
+            self.0[lane] -= other.0[lane];
+        }
+        self
     }
 }
 
@@ -57,7 +64,10 @@ impl Mul<Lanes> for f32 {
     type Output = Lanes;
 
     #[inline(always)]
-    fn mul(self, lanes: Lanes) -> Lanes {
-        Lanes(std::array::from_fn(|lane| self * lanes.0[lane]))
+    fn mul(self, mut lanes: Lanes) -> Lanes {
+        for lane in &mut lanes.0 {
+            *lane *= self;
+        }
+        lanes
     }
 }

@@ -122,12 +122,20 @@ impl Winograd {
                 let pixels = self.pixels(strip, tx);
                 for c in (0..self.c_in).step_by(LANES) {
                     let width = (self.c_in - c).min(LANES);
-                    let d = pixels.map(|row| {
-                        row.map(|pixel| pixel.map_or(Lanes::ZERO, |pixel| Lanes::load(&input[pixel + c..][..width])))
-                    });
-                    let spectrum = transpose(transpose(d.map(input_transform)).map(input_transform));
-                    for (frequency, value) in spectrum.as_flattened().iter().enumerate() {
-                        value.store(&mut v[frequency * stride + tile * self.c_in + c..][..width]);
+                    let mut columns = [[Lanes::ZERO; IN]; IN];
+                    for x in 0..IN {
+                        for y in 0..IN {
+                            if let Some(pixel) = pixels[y][x] {
+                                columns[x][y] = Lanes::load(&input[pixel + c..][..width]);
+                            }
+                        }
+                        columns[x] = input_transform(columns[x]);
+                    }
+                    for y in 0..IN {
+                        let row = input_transform(row_of(&columns, y));
+                        for x in 0..IN {
+                            row[x].store(&mut v[(y * IN + x) * stride + tile * self.c_in + c..][..width]);
+                        }
                     }
                 }
                 tile += 1;
@@ -160,15 +168,19 @@ impl Winograd {
                 for c in (0..self.c_out).step_by(LANES) {
                     let width = (self.c_out - c).min(LANES);
                     let bias = Lanes::load(&self.bias[c..][..width]);
-                    let spectrum: [[Lanes; IN]; IN] = std::array::from_fn(|y| {
-                        std::array::from_fn(|x| {
-                            Lanes::load(&m[(y * IN + x) * stride + tile * self.c_out + c..][..width])
-                        })
-                    });
-                    let pixels = transpose(transpose(spectrum.map(output_transform)).map(output_transform));
-                    for (y, row) in pixels.iter().enumerate().take(rows) {
-                        for (x, &pixel) in row.iter().enumerate().take(columns) {
-                            let mut pixel = pixel + bias;
+                    let mut spectrum_columns = [[Lanes::ZERO; OUT]; IN];
+                    for x in 0..IN {
+                        let mut column = [Lanes::ZERO; IN];
+                        for y in 0..IN {
+                            let start = (y * IN + x) * stride + tile * self.c_out + c;
+                            column[y] = Lanes::load(&m[start..][..width]);
+                        }
+                        spectrum_columns[x] = output_transform(column);
+                    }
+                    for y in 0..rows {
+                        let row = output_transform(row_of(&spectrum_columns, y));
+                        for x in 0..columns {
+                            let mut pixel = row[x] + bias;
                             activate_in_place(self.activation, &mut pixel.0);
                             pixel.store(&mut part[(y * ow + tx * OUT + x) * self.c_out + c..][..width]);
                         }
@@ -181,9 +193,10 @@ impl Winograd {
     }
 }
 
+/// Row `y` of a matrix that is stored by columns.
 #[inline(always)]
-fn transpose<const R: usize, const C: usize>(rows: [[Lanes; C]; R]) -> [[Lanes; R]; C] {
-    std::array::from_fn(|c| std::array::from_fn(|r| rows[r][c]))
+fn row_of<const ROWS: usize>(columns: &[[Lanes; ROWS]; IN], y: usize) -> [Lanes; IN] {
+    [columns[0][y], columns[1][y], columns[2][y], columns[3][y], columns[4][y], columns[5][y]]
 }
 
 /// `B' d`: row `i` holds the coefficients of the product of `x - p` over all points `p` but the `i`th.
