@@ -8,7 +8,7 @@
 use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 use std::ops::Range;
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::elementwise::activate_in_place;
@@ -73,13 +73,13 @@ impl Winograd {
             let (v_stride, m_stride) = (tiles * self.c_in + LANES, tiles * self.c_out + LANES);
             with_scratch(FREQUENCIES * (v_stride + m_stride), |scratch| {
                 let (v, m) = scratch.split_at_mut(FREQUENCIES * v_stride);
-                arch.dispatch(|| self.transform_inputs(input, strips.clone(), v, v_stride));
+                arch.dispatch(InputTransform { winograd: self, input, strips: strips.clone(), v, stride: v_stride });
                 for frequency in 0..FREQUENCIES {
                     let a = Matrix::new(&v[frequency * v_stride..], tiles, self.c_in);
                     let b = Matrix::new(&self.weights[frequency * self.c_in * self.c_out..], self.c_in, self.c_out);
                     multiply(&mut m[frequency * m_stride..][..tiles * self.c_out], a, b);
                 }
-                arch.dispatch(|| self.transform_outputs(m, m_stride, strips.clone(), output));
+                arch.dispatch(OutputTransform { winograd: self, m, stride: m_stride, strips, output });
             });
         });
     }
@@ -190,6 +190,45 @@ impl Winograd {
             }
             output = rest;
         }
+    }
+}
+
+/// The transform of a task's input tiles, compiled for the vectors that the processor has. A struct, because a closure
+/// would not be inlined into the code that is compiled so.
+struct InputTransform<'a> {
+    winograd: &'a Winograd,
+    input: &'a [f32],
+    strips: Range<usize>,
+    /// `[FREQUENCIES, tiles, c_in]`, frequencies `stride` apart.
+    v: &'a mut [f32],
+    stride: usize,
+}
+
+impl WithSimd for InputTransform<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.winograd.transform_inputs(self.input, self.strips, self.v, self.stride);
+    }
+}
+
+/// The transform of a task's products to output pixels, likewise.
+struct OutputTransform<'a> {
+    winograd: &'a Winograd,
+    /// `[FREQUENCIES, tiles, c_out]`, frequencies `stride` apart.
+    m: &'a [f32],
+    stride: usize,
+    strips: Range<usize>,
+    output: &'a mut [f32],
+}
+
+impl WithSimd for OutputTransform<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.winograd.transform_outputs(self.m, self.stride, self.strips, self.output);
     }
 }
 
