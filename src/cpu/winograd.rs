@@ -169,13 +169,13 @@ impl Winograd {
                     let width = (self.c_out - c).min(LANES);
                     let bias = Lanes::load(&self.bias[c..][..width]);
                     let mut spectrum_columns = [[Lanes::ZERO; OUT]; IN];
-                    for x in 0..IN {
+                    for (x, half) in spectrum_columns.iter_mut().enumerate() {
                         let mut column = [Lanes::ZERO; IN];
-                        for y in 0..IN {
+                        for (y, value) in column.iter_mut().enumerate() {
                             let start = (y * IN + x) * stride + tile * self.c_out + c;
-                            column[y] = Lanes::load(&m[start..][..width]);
+                            *value = Lanes::load(&m[start..][..width]);
                         }
-                        spectrum_columns[x] = output_transform(column);
+                        *half = output_transform(column);
                     }
                     for y in 0..rows {
                         let row = output_transform(row_of(&spectrum_columns, y));
