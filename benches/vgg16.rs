@@ -70,16 +70,16 @@ impl ParameterSource for HeUniform {
     }
 }
 
-/// The first two blocks against the f64 reference, which takes minutes for all five: a benchmark of wrong results is none.
+/// One image against the f64 reference: a benchmark of wrong results is none.
 fn check() -> std::result::Result<(), Box<dyn Error>> {
-    let network = vgg16(&LayerChoice::Name("max_pooling2d_1".into()))?;
+    let network = vgg16(&LayerChoice::Auto)?;
     let mut pixels = vec![0; network.input.len()];
     ChaCha8Rng::seed_from_u64(2).fill_bytes(&mut pixels);
     let expected = ReferenceExecutor::new(network.clone()).run(Input::Pixels(&pixels))?;
     let actual = CpuExecutor::new(network, None, Some(1))?.run(Input::Pixels(&pixels))?;
     let error = relative_error(&actual, &expected);
-    println!("largest error of the first two blocks: {error:.1e} of the largest value");
-    if error < 1e-5 { Ok(()) } else { Err("wrong results".into()) }
+    println!("largest error: {error:.1e} of the largest feature");
+    if error < 2e-5 { Ok(()) } else { Err("wrong results".into()) }
 }
 
 /// The largest difference as a share of the largest value.
