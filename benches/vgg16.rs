@@ -3,6 +3,7 @@
 //! `cargo bench --bench vgg16 -- [batch] [rounds] [--layers]`
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rand_chacha::ChaCha8Rng;
@@ -11,6 +12,7 @@ use vgg_wgpu::cpu::CpuExecutor;
 use vgg_wgpu::executor::Executor;
 use vgg_wgpu::keras::{Architecture, Model};
 use vgg_wgpu::ops::PreprocessMode;
+use vgg_wgpu::parameter::ParameterSource;
 use vgg_wgpu::reference::ReferenceExecutor;
 use vgg_wgpu::{Input, LayerChoice, Network, Parameter, Result, Tensor};
 
@@ -34,35 +36,50 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// VGG16 up to a layer, He-initialised so that values keep their size from layer to layer, as in a trained network.
+/// VGG16 up to a layer.
 fn vgg16(layer: &LayerChoice) -> Result<Network> {
     let architecture = Architecture::vgg16();
-    let mut random = ChaCha8Rng::seed_from_u64(0);
     let mut parameters = Vec::new();
     for (index, layer) in architecture.layers.iter().enumerate() {
         let shapes = layer.kind.parameters(architecture.input_of(index));
         let named = shapes.into_iter().map(|(name, shape)| {
             let terms: usize = shape[..shape.len() - 1].iter().product();
-            let limit = (6.0 / terms as f32).sqrt() / 2f32.powi(23);
-            let len = shape.iter().product();
-            let values = (0..len).map(|_| (random.next_u32() as i32 >> 8) as f32 * limit).collect();
-            Parameter::in_memory(name, shape, values)
+            Parameter::new(name, shape, Arc::new(HeUniform { seed: index as u64, limit: (6.0 / terms as f32).sqrt() }))
         });
         parameters.push(named.collect());
     }
     Model::new(architecture, parameters, "random weights").truncate(layer)?.network(Some(PreprocessMode::Caffe))
 }
 
-/// The first two blocks against the f64 reference, which takes minutes for all five: a benchmark of wrong results is none.
+/// Weights of a size that values keep from layer to layer, as in a trained network; made when read, as from a file.
+#[derive(Debug)]
+struct HeUniform {
+    seed: u64,
+    limit: f32,
+}
+
+impl ParameterSource for HeUniform {
+    fn load(&self, len: usize) -> Result<Vec<f32>> {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        let unit = self.limit / 2f32.powi(23);
+        Ok((0..len).map(|_| (random.next_u32() as i32 >> 8) as f32 * unit).collect())
+    }
+
+    fn origin(&self) -> String {
+        "random weights".into()
+    }
+}
+
+/// One image against the f64 reference: a benchmark of wrong results is none.
 fn check() -> std::result::Result<(), Box<dyn Error>> {
-    let network = vgg16(&LayerChoice::Name("max_pooling2d_1".into()))?;
+    let network = vgg16(&LayerChoice::Auto)?;
     let mut pixels = vec![0; network.input.len()];
     ChaCha8Rng::seed_from_u64(2).fill_bytes(&mut pixels);
     let expected = ReferenceExecutor::new(network.clone()).run(Input::Pixels(&pixels))?;
     let actual = CpuExecutor::new(network, None, Some(1))?.run(Input::Pixels(&pixels))?;
     let error = relative_error(&actual, &expected);
-    println!("largest error of the first two blocks: {error:.1e} of the largest value");
-    if error < 1e-5 { Ok(()) } else { Err("wrong results".into()) }
+    println!("largest error: {error:.1e} of the largest feature");
+    if error < 2e-5 { Ok(()) } else { Err("wrong results".into()) }
 }
 
 /// The largest difference as a share of the largest value.

@@ -22,7 +22,9 @@ pub fn activate(activation: Activation, input: &[f32], output: &mut [f32]) {
     output.par_chunks_mut(4096).for_each(|values| activate_in_place(activation, values));
 }
 
-fn activate_in_place(activation: Activation, values: &mut [f32]) {
+/// The activation of every value.
+#[inline(always)]
+pub fn activate_in_place(activation: Activation, values: &mut [f32]) {
     match activation {
         Activation::Linear => {}
         // NaN stays NaN, which f32::max would drop.

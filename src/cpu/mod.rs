@@ -4,10 +4,12 @@ mod conv2d;
 mod dense;
 mod elementwise;
 mod executor;
+mod lanes;
 mod matrix;
 mod pool2d;
 mod scratch;
 mod step;
+mod winograd;
 mod zero_pad2d;
 
 pub use executor::CpuExecutor;

@@ -4,6 +4,7 @@ use super::conv2d::Conv2d;
 use super::dense::Dense;
 use super::elementwise::{self, BatchNorm};
 use super::pool2d::Pool2d;
+use super::winograd::Winograd;
 use super::zero_pad2d::ZeroPad2d;
 use crate::ops::{Activation, Op};
 use crate::{Result, Shape};
@@ -11,6 +12,7 @@ use crate::{Result, Shape};
 /// What the CPU does for one node.
 pub enum Step {
     Conv2d(Conv2d),
+    Winograd(Winograd),
     Pool2d(Pool2d),
     ZeroPad2d(ZeroPad2d),
     Flatten,
@@ -24,6 +26,7 @@ impl Step {
     /// Reads and repacks the op's weights; `input` is the shape of one sample.
     pub fn compile(op: &Op, input: Shape) -> Result<Step> {
         Ok(match op {
+            Op::Conv2d(op) if Winograd::takes(op) => Step::Winograd(Winograd::compile(op, input)?),
             Op::Conv2d(op) => Step::Conv2d(Conv2d::compile(op, input)?),
             Op::Pool2d(op) => Step::Pool2d(Pool2d::compile(op, input)),
             Op::ZeroPad2d(op) => Step::ZeroPad2d(ZeroPad2d::compile(*op, input)),
@@ -39,6 +42,7 @@ impl Step {
     pub fn run(&self, n: usize, input: &[f32], output: &mut [f32]) {
         match self {
             Step::Conv2d(step) => step.run(input, output),
+            Step::Winograd(step) => step.run(n, input, output),
             Step::Pool2d(step) => step.run(input, output),
             Step::ZeroPad2d(step) => step.run(input, output),
             Step::Flatten => output.copy_from_slice(input),

@@ -19,8 +19,8 @@ impl Tolerance {
     pub const TRANSCENDENTAL: Tolerance = Tolerance(64.0 * f32::EPSILON as f64);
 
     /// A sum of `terms` products in f32: roundings add up like a random walk, so with the root of the number of terms.
-    /// The constant leaves room for Winograd's transforms, whose error short sums do not hide (about 6 times that of
-    /// direct sums; Lavin and Gray 2015 and our own measurements).
+    /// The constant, chosen and not derived, leaves room for Winograd's transforms, whose own rounding short sums do not
+    /// hide.
     pub fn sum(terms: usize) -> Tolerance {
         Tolerance((16.0 + (terms as f64).sqrt()) * f64::from(f32::EPSILON))
     }
