@@ -1,14 +1,14 @@
 //! `vgg-wgpu init`: the course's `generate_vgg16()`, exported with untrained weights.
 
 use vgg_wgpu::Result;
-use vgg_wgpu::keras::{Architecture, untrained};
+use vgg_wgpu::keras::{Architecture, export, untrained};
 
 use super::args::InitArgs;
 use super::exit::Outcome;
 
 pub fn run(args: InitArgs) -> Result<Outcome> {
     let model = untrained::model(Architecture::vgg16(), args.seed);
-    for path in Vec::<std::path::PathBuf>::new() {
+    for path in export::write(&model, &args.folder, args.overwrite)? {
         eprintln!("wrote {}", path.display());
     }
     eprintln!("the weights are untrained (seed {}): features made with them mean nothing", args.seed);

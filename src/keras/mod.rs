@@ -3,6 +3,7 @@
 pub mod architecture;
 mod archive;
 pub mod cache;
+pub mod export;
 mod json;
 pub mod layer;
 pub mod model;
