@@ -1,0 +1,96 @@
+//! Plans against made-up limits: what fits is planned within them, what does not is refused with its reason.
+
+use vgg_wgpu::keras::{Architecture, untrained};
+use vgg_wgpu::ops::{Activation, Dense, Op, PreprocessMode};
+use vgg_wgpu::plan::{Limits, MAX_LOOP_STEPS, Plan};
+use vgg_wgpu::{Error, LayerChoice, Network, Node, Parameter, Shape};
+
+/// What Mesa's lavapipe offers.
+const LAVAPIPE: Limits = Limits {
+    max_texture_side: 16384,
+    max_texture_layers: 2048,
+    max_workgroups: 65535,
+    max_binding_bytes: 128 << 20,
+    max_weights_bytes: 128 << 20,
+    workgroup_rows: 1,
+};
+
+fn vgg16() -> Network {
+    let model = untrained::model(Architecture::vgg16(), 0);
+    let model = model.truncate(&LayerChoice::Auto).expect("VGG16 has a softmax layer to drop");
+    model.network(Some(PreprocessMode::Caffe)).expect("VGG16 lowers")
+}
+
+fn refusal(limits: Limits, batch: Option<usize>) -> String {
+    match Plan::new(&vgg16(), &limits, batch) {
+        Err(Error::Device(text)) => text,
+        other => panic!("expected a device error, found {other:?}"),
+    }
+}
+
+#[test]
+fn fc1_is_cut_into_textures_within_the_limit_that_cover_every_unit_once() {
+    let plan = Plan::new(&vgg16(), &LAVAPIPE, Some(8)).expect("it fits");
+    let fc1 = &plan.steps[plan.steps.len() - 2];
+    let weights: Vec<_> = fc1.dispatches.iter().map(|dispatch| dispatch.weights.expect("a kernel")).collect();
+    assert!(weights.len() > 1, "fc1's 392 MiB are more than one texture of 128 MiB");
+    let mut next = 0;
+    for part in &weights {
+        assert!(part.size.bytes() <= LAVAPIPE.max_weights_bytes, "{part:?}");
+        assert_eq!(part.quads[0], next, "parts leave no gap and do not overlap");
+        next += part.quads[1];
+    }
+    assert_eq!(next, 4096 / 4);
+    assert!(weights.iter().map(|part| part.size.bytes()).sum::<u64>() >= 25088 * 4096 * 4);
+}
+
+#[test]
+fn steps_never_write_what_they_read_and_keep_within_their_slots() {
+    let plan = Plan::new(&vgg16(), &LAVAPIPE, Some(8)).expect("it fits");
+    assert_eq!(plan.steps.len(), vgg16().nodes.len() + 1, "preprocessing and a step for each node");
+    for step in &plan.steps {
+        assert_ne!(step.input_slot, Some(step.output_slot));
+        let (size, slot) = (step.output.texture(plan.batch), plan.slots[step.output_slot]);
+        assert!(size.width <= slot.width && size.height <= slot.height && size.layers <= slot.layers);
+        for dispatch in &step.dispatches {
+            assert!(dispatch.workgroups(plan.batch).iter().all(|&count| (1..=65535).contains(&count)), "{dispatch:?}");
+        }
+    }
+    assert!(plan.slots.len() < plan.steps.len(), "textures are used again");
+}
+
+#[test]
+fn the_batch_chosen_shrinks_with_the_limits() {
+    let batch = |limits| Plan::new(&vgg16(), &limits, None).expect("it fits").batch;
+    assert_eq!(batch(LAVAPIPE), 8);
+    // 512 channels are 128 layers a sample.
+    assert_eq!(batch(Limits { max_texture_layers: 300, ..LAVAPIPE }), 2);
+    assert_eq!(batch(Limits { max_texture_layers: 128, ..LAVAPIPE }), 1);
+}
+
+#[test]
+fn what_cannot_fit_is_refused_with_the_layer_and_the_limit() {
+    let layers = refusal(Limits { max_texture_layers: 127, ..LAVAPIPE }, None);
+    assert!(layers.contains("127") && layers.contains("conv2d"), "{layers}");
+    let side = refusal(Limits { max_texture_side: 200, ..LAVAPIPE }, None);
+    assert!(side.contains("224 x 224") && side.contains("200"), "{side}");
+    let workgroups = refusal(Limits { max_workgroups: 27, ..LAVAPIPE }, None);
+    assert!(workgroups.contains("workgroups") && workgroups.contains("27"), "{workgroups}");
+    let binding = refusal(Limits { max_binding_bytes: 150_000, ..LAVAPIPE }, Some(1));
+    assert!(binding.contains("150528") && binding.contains("150000"), "{binding}");
+}
+
+/// Longer sums would silently be cut short on Mesa before version 23.
+#[test]
+fn sums_longer_than_mesas_loops_are_refused() {
+    let dense = |inputs: usize| {
+        let kernel = Parameter::in_memory("kernel", vec![inputs, 1], vec![0.0; inputs]);
+        let op = Dense { inputs, units: 1, activation: Activation::Linear, kernel, bias: None, batch_norm: None };
+        let (input, output) = (Shape::Vector(inputs), Shape::Vector(1));
+        let nodes = vec![Node { layer: "wide".into(), op: Op::Dense(op), input, output }];
+        Plan::new(&Network { input, preprocess: None, nodes }, &LAVAPIPE, Some(1))
+    };
+    assert!(dense(4 * MAX_LOOP_STEPS).is_ok());
+    let Err(Error::Device(text)) = dense(4 * MAX_LOOP_STEPS + 1) else { panic!("it must be refused") };
+    assert!(text.contains("wide") && text.contains("65536"), "{text}");
+}
