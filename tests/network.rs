@@ -21,7 +21,8 @@ fn the_reference_computes_what_keras_does() {
         assert!(!models.is_empty(), "{}: no weights", fixture.stem.display());
         for (what, model) in models {
             let model = as_written(&fixture, model);
-            compared += every_layer(&fixture, &what, &model, &|network, _| Ok(Box::new(ReferenceExecutor::new(network))));
+            compared +=
+                every_layer(&fixture, &what, &model, &|network, _| Ok(Box::new(ReferenceExecutor::new(network))));
         }
     }
     println!("{compared} layers compared");

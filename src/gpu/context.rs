@@ -56,7 +56,16 @@ impl Context {
 
     /// Waits until everything submitted is done.
     pub fn wait(&self) -> Result<()> {
-        let waited = self.device.poll(wgpu::PollType::wait_indefinitely());
+        self.poll(wgpu::PollType::wait_indefinitely())
+    }
+
+    /// Waits until a submission, and those before it, are done.
+    pub fn wait_for(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
+        self.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None })
+    }
+
+    fn poll(&self, what: wgpu::PollType) -> Result<()> {
+        let waited = self.device.poll(what);
         self.check()?;
         waited.map(drop).map_err(|problem| Error::Device(format!("the GPU does not answer: {problem}")))
     }

@@ -39,6 +39,7 @@ struct Launch {
 struct UnderWay {
     n: usize,
     readback: usize,
+    submission: wgpu::SubmissionIndex,
 }
 
 impl GpuExecutor {
@@ -185,8 +186,8 @@ impl GpuExecutor {
         }
     }
 
+    /// What was copied to a buffer that is mapped.
     fn read(&self, buffer: &wgpu::Buffer, layout: Layout, n: usize) -> Result<Tensor> {
-        self.context.wait()?;
         let size = row_bytes(layout) * layout.height * layout.layers * n;
         let lost = |problem: &dyn std::fmt::Display| Error::Device(format!("cannot read the GPU's results: {problem}"));
         let mapped = buffer.get_mapped_range(..size as u64).map_err(|problem| lost(&problem))?;
@@ -222,19 +223,22 @@ impl Executor for GpuExecutor {
         let mut encoder = self.context.device.create_command_encoder(&Default::default());
         self.encode(&mut encoder, 0..self.steps.len(), n);
         copy(&mut encoder, &self.slots[slot], &self.readbacks[readback], layout, n);
-        self.context.queue.submit([encoder.finish()]);
+        let submission = self.context.queue.submit([encoder.finish()]);
         map(&self.readbacks[readback]);
-        self.under_way.push_back(UnderWay { n, readback });
+        self.under_way.push_back(UnderWay { n, readback, submission });
         self.submitted += 1;
         self.context.check()
     }
 
     fn collect(&mut self) -> Result<Tensor> {
-        let UnderWay { n, readback } = self.under_way.pop_front().expect("collect without submit");
+        let UnderWay { n, readback, submission } = self.under_way.pop_front().expect("collect without submit");
+        // Only for this batch: the next one goes on computing.
+        self.context.wait_for(submission)?;
         self.read(&self.readbacks[readback], self.plan.output().0, n)
     }
 
     fn trace(&mut self, input: Input<'_>, visit: &mut dyn FnMut(&Node, Tensor) -> Result<()>) -> Result<()> {
+        assert!(self.under_way.is_empty(), "a trace uses the textures of batches under way: collect them first");
         let n = self.upload(input);
         let first_node = self.steps.len() - self.network.nodes.len();
         for (index, step) in self.plan.steps.iter().enumerate() {
@@ -242,8 +246,9 @@ impl Executor for GpuExecutor {
             self.encode(&mut encoder, index..index + 1, n);
             let buffer = readback(&self.context, step.output, n);
             copy(&mut encoder, &self.slots[step.output_slot], &buffer, step.output, n);
-            self.context.queue.submit([encoder.finish()]);
+            let submission = self.context.queue.submit([encoder.finish()]);
             map(&buffer);
+            self.context.wait_for(submission)?;
             let output = self.read(&buffer, step.output, n)?;
             if let Some(node) = index.checked_sub(first_node) {
                 visit(&self.network.nodes[node], output)?;
