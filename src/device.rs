@@ -42,7 +42,7 @@ pub enum Device {
     /// The native CPU backend.
     Cpu,
     /// A GPU through wgpu.
-    Gpu(Adapter),
+    Gpu(Box<Adapter>),
 }
 
 /// A device, and why it is the one.
@@ -57,7 +57,7 @@ pub struct Selected {
 /// Finds the device that `choice` means. No adapter, or none of that number or name, is an [`Error::Device`] that lists
 /// those there are.
 pub fn select(choice: &DeviceChoice) -> Result<Selected> {
-    let gpu = |adapter, reason: &str| Selected { device: Device::Gpu(adapter), reason: reason.into() };
+    let gpu = |adapter, reason: &str| Selected { device: Device::Gpu(Box::new(adapter)), reason: reason.into() };
     if *choice == DeviceChoice::Cpu {
         return Ok(Selected { device: Device::Cpu, reason: "as asked".into() });
     }

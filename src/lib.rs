@@ -13,7 +13,7 @@
 //! let network = model.truncate(&LayerChoice::Auto)?.network(Some(PreprocessMode::Caffe))?;
 //! let size = network.image_size().expect("it preprocesses pixels");
 //! let mut executor = device::select(&DeviceChoice::Auto)?.device.executor(network, None)?;
-//! let pixels = load_pixels("photos/bridge.jpg".as_ref(), size, Filter::Nearest)?;
+//! let pixels = load_pixels("photos/photo_0000.jpg".as_ref(), size, Filter::Nearest)?;
 //! let features = executor.run(Input::Pixels(&pixels))?; // one image, or as many as fit max_batch()
 //! assert_eq!(features.sample(0).len(), 4096);
 //! # Ok(())
@@ -36,8 +36,8 @@
 //! | a network | the native backend | [`cpu`] |
 //! | a network | the plain reference that accumulates in f64 | [`reference`](mod@reference), `reference()` of each op |
 //!
-//! An op has one stem everywhere: `src/ops/conv2d.rs` says what it means, `shaders/conv2d.wgsl` and `src/gpu/conv2d.rs`
-//! compute it on a GPU, `src/cpu/conv2d.rs` on the CPU. Tests run each op's cases on every backend (`tests/ops.rs`).
+//! An op has one stem everywhere: `src/ops/conv2d.rs` says what it means, `shaders/conv2d.wgsl` computes it
+//! on a GPU, launched as `src/plan/step.rs` says, and `src/cpu/conv2d.rs` on the CPU. Tests run each op's cases on every backend (`tests/ops.rs`).
 //!
 //! Tensors are channels-last throughout ([`Shape`]), kernels are Keras's; where a backend needs another layout it
 //! converts at load, one parameter at a time.

@@ -105,7 +105,7 @@ pub struct ExtractArgs {
     /// Only errors and failed images
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Also say which files were passed over, and where time went
+    /// Also list the entries of the folder that are passed over
     #[arg(short, long)]
     pub verbose: bool,
     /// Print the closing summary to standard output, as JSON

@@ -66,7 +66,7 @@ impl Adapter {
             max_texture_side: limits.max_texture_dimension_2d as usize,
             max_texture_layers: limits.max_texture_array_layers as usize,
             max_workgroups: limits.max_compute_workgroups_per_dimension as usize,
-            max_binding_bytes: limits.max_storage_buffer_binding_size.into(),
+            max_binding_bytes: limits.max_storage_buffer_binding_size,
             max_weights_bytes: 128 << 20,
             // A rasteriser on the CPU runs 8 threads as one vector, and more of them one after the other, with all their
             // registers in memory in between. Hardware wants 64.
