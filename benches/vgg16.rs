@@ -1,14 +1,15 @@
 //! Seconds an image of VGG16 through its second dense layer, with random weights.
 //!
-//! `cargo bench --bench vgg16 -- [batch] [rounds] [--layers]`
+//! `cargo bench --bench vgg16 -- --device gpu --layers`; `--help` lists the rest.
 
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
+use clap::Parser;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use vgg_wgpu::cpu::CpuExecutor;
+use vgg_wgpu::device::{self, DeviceChoice};
 use vgg_wgpu::executor::Executor;
 use vgg_wgpu::keras::{Architecture, Model};
 use vgg_wgpu::ops::PreprocessMode;
@@ -16,22 +17,37 @@ use vgg_wgpu::parameter::ParameterSource;
 use vgg_wgpu::reference::ReferenceExecutor;
 use vgg_wgpu::{Input, LayerChoice, Network, Parameter, Result, Tensor};
 
-fn main() -> std::result::Result<(), Box<dyn Error>> {
-    // Cargo passes --bench.
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let (options, numbers): (Vec<_>, Vec<_>) = arguments.iter().partition(|argument| argument.starts_with("--"));
-    let number = |index: usize, default| numbers.get(index).map_or(Ok(default), |text| text.parse());
-    let (batch, rounds) = (number(0, 8)?, number(1, 7)?);
+/// What to time.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// cpu, gpu, or an adapter's number or name
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+    /// Images in a batch
+    #[arg(long, default_value_t = 8)]
+    batch: usize,
+    /// Timed repetitions, of which the median counts
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+    /// Also time each layer
+    #[arg(long)]
+    layers: bool,
+    /// What cargo passes to every benchmark
+    #[arg(long, hide = true)]
+    bench: bool,
+}
 
-    check()?;
+fn main() -> std::result::Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
     let network = vgg16(&LayerChoice::Auto)?;
-    let mut executor = CpuExecutor::new(network.clone(), None, Some(batch))?;
-    println!("{}, batch {batch}, {rounds} rounds", executor.device());
-    let mut pixels = vec![0; batch * network.input.len()];
+    let mut executor = device::select(&arguments.device)?.device.executor(network.clone(), Some(arguments.batch))?;
+    check(executor.as_mut(), &network)?;
+    println!("{}, batch {}, {} rounds", executor.device(), arguments.batch, arguments.rounds);
+    let mut pixels = vec![0; arguments.batch * network.input.len()];
     ChaCha8Rng::seed_from_u64(1).fill_bytes(&mut pixels);
-    time(&mut executor, &network, &pixels, rounds)?;
-    if options.iter().any(|option| *option == "--layers") {
-        time_layers(&mut executor, &network, &pixels, rounds)?;
+    time(executor.as_mut(), &network, &pixels, arguments.rounds)?;
+    if arguments.layers {
+        time_layers(executor.as_mut(), &network, &pixels, arguments.rounds)?;
     }
     Ok(())
 }
@@ -71,12 +87,11 @@ impl ParameterSource for HeUniform {
 }
 
 /// One image against the f64 reference: a benchmark of wrong results is none.
-fn check() -> std::result::Result<(), Box<dyn Error>> {
-    let network = vgg16(&LayerChoice::Auto)?;
+fn check(executor: &mut dyn Executor, network: &Network) -> std::result::Result<(), Box<dyn Error>> {
     let mut pixels = vec![0; network.input.len()];
     ChaCha8Rng::seed_from_u64(2).fill_bytes(&mut pixels);
     let expected = ReferenceExecutor::new(network.clone()).run(Input::Pixels(&pixels))?;
-    let actual = CpuExecutor::new(network, None, Some(1))?.run(Input::Pixels(&pixels))?;
+    let actual = executor.run(Input::Pixels(&pixels))?;
     let error = relative_error(&actual, &expected);
     println!("largest error: {error:.1e} of the largest feature");
     if error < 2e-5 { Ok(()) } else { Err("wrong results".into()) }
@@ -89,7 +104,7 @@ fn relative_error(actual: &Tensor, expected: &Tensor) -> f64 {
     differences.fold(0.0, |worst, d| if d <= worst { worst } else { d }) / f64::from(largest)
 }
 
-fn time(executor: &mut CpuExecutor, network: &Network, pixels: &[u8], rounds: usize) -> Result<()> {
+fn time(executor: &mut dyn Executor, network: &Network, pixels: &[u8], rounds: usize) -> Result<()> {
     let n = (pixels.len() / network.input.len()) as f64;
     executor.run(Input::Pixels(pixels))?;
     let mut seconds = Vec::new();
@@ -109,7 +124,7 @@ fn time(executor: &mut CpuExecutor, network: &Network, pixels: &[u8], rounds: us
     Ok(())
 }
 
-fn time_layers(executor: &mut CpuExecutor, network: &Network, pixels: &[u8], rounds: usize) -> Result<()> {
+fn time_layers(executor: &mut dyn Executor, network: &Network, pixels: &[u8], rounds: usize) -> Result<()> {
     let n = (pixels.len() / network.input.len()) as f64;
     let mut seconds = vec![Vec::new(); network.nodes.len()];
     for _ in 0..rounds {
