@@ -1,69 +1,12 @@
 //! The program as a person runs it: a real process in a folder of its own.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod cli_fixture;
 
-use assert_cmd::Command;
+use std::fs;
+
+use cli_fixture::{Fixture, read_features};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
-
-/// A small model whose features are the pixels themselves: it needs no weights and computes in no time.
-const PIXELS_MODEL: &str = r#"{"class_name": "Sequential", "config": {"name": "pixels", "layers": [
-    {"class_name": "InputLayer", "config": {"name": "input", "batch_shape": [null, 4, 4, 3]}},
-    {"class_name": "Flatten", "config": {"name": "flatten"}}]}}"#;
-
-/// A folder with a model, and images whose keys are `a`, `b` and `c`.
-struct Fixture {
-    folder: tempfile::TempDir,
-}
-
-impl Fixture {
-    fn new() -> Fixture {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("pixels.json"), PIXELS_MODEL).unwrap();
-        let images = folder.path().join("images");
-        fs::create_dir(&images).unwrap();
-        for (index, name) in ["b.png", "a.bmp", "c.tiff"].iter().enumerate() {
-            image::RgbImage::from_pixel(8, 6, image::Rgb([10 * index as u8, 100, 200]))
-                .save(images.join(name))
-                .unwrap();
-        }
-        Fixture { folder }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn run(&self, arguments: &[&str]) -> assert_cmd::assert::Assert {
-        let mut command = Command::cargo_bin("vgg-wgpu").unwrap();
-        // A cache that another run filled must not decide what a test sees.
-        command.current_dir(self.folder.path()).env("KERAS_HOME", self.path("keras")).args(arguments).assert()
-    }
-
-    /// `extract images` on the CPU with the small model, and `more`.
-    fn extract(&self, more: &[&str]) -> assert_cmd::assert::Assert {
-        let fixed = ["extract", "images", "--model", "pixels.json", "--weights", "untrained", "--device", "cpu"];
-        self.run(&[&fixed, more].concat())
-    }
-}
-
-/// The keys and first values of a features file, read by an implementation that is not ours.
-fn read_features(path: &Path) -> Vec<String> {
-    let value: serde_pickle::Value = serde_pickle::value_from_reader(
-        fs::File::open(path).unwrap(),
-        serde_pickle::DeOptions::new().replace_unresolved_globals().replace_recursive_structures(),
-    )
-    .unwrap();
-    let serde_pickle::Value::Dict(entries) = value else { panic!("not a dict") };
-    entries
-        .into_keys()
-        .map(|key| match key {
-            serde_pickle::HashableValue::String(key) => key,
-            other => panic!("a key that is no string: {other:?}"),
-        })
-        .collect()
-}
 
 #[test]
 fn extract_writes_every_image_under_its_stem_and_nothing_to_stdout() {
@@ -78,6 +21,13 @@ fn a_broken_image_is_left_out_and_told_by_exit_code_3() {
     fs::write(fixture.path("images/d.jpg"), b"\xff\xd8\xff\xe0 this is no image").unwrap();
     fixture.extract(&[]).code(3).stderr(contains("d.jpg").and(contains("1 failed")));
     assert_eq!(read_features(&fixture.path("features.pkl")), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_lost_image_is_told_in_quiet_runs_too() {
+    let fixture = Fixture::new();
+    fs::write(fixture.path("images/d.jpg"), b"\xff\xd8\xff\xe0 this is no image").unwrap();
+    fixture.extract(&["--quiet"]).code(3).stdout("").stderr(contains("d.jpg"));
 }
 
 #[test]
@@ -179,6 +129,44 @@ fn decoding_threads_and_batches_do_not_change_the_output() {
     });
     let first = outputs.next().unwrap();
     assert!(outputs.all(|output| output == first));
+}
+
+#[test]
+fn devices_says_what_auto_takes() {
+    Fixture::new().run(&["devices"]).code(0).stdout(contains("auto takes: "));
+}
+
+#[test]
+fn classify_prints_the_five_highest_with_their_labels() {
+    let fixture = Fixture::new();
+    let labels: Vec<String> = (0..48).map(|class| format!("label{class}")).collect();
+    fs::write(fixture.path("labels.txt"), labels.join("\n")).unwrap();
+    let classify = ["classify", "images/a.bmp", "--model", "pixels.json", "--weights", "untrained", "--device", "cpu"];
+    // Every pixel of a.bmp is (10, 100, 200), so that blue stays highest, and BGR puts it at every third place.
+    let highest =
+        contains("label0\n").and(contains("label3\n")).and(contains("label12\n")).and(contains("label15").not());
+    fixture.run(&[&classify[..], &["--labels", "labels.txt"]].concat()).code(0).stdout(highest);
+    fs::write(fixture.path("labels.txt"), "one\ntwo").unwrap();
+    fixture.run(&[&classify[..], &["--labels", "labels.txt"]].concat()).code(2).stderr(contains("48"));
+    fixture.run(&["classify", "images/none.jpg", "--model", "pixels.json", "--weights", "untrained"]).code(3);
+}
+
+#[test]
+fn fetch_that_fails_names_the_address_and_leaves_nothing() {
+    let fixture = Fixture::new();
+    // Nothing listens on the discard port.
+    fixture.run(&["fetch", "--url", "http://127.0.0.1:9/vgg16.h5"]).code(1).stderr(contains("127.0.0.1:9"));
+    let left = fs::read_dir(fixture.path("keras/models")).map_or(0, |entries| entries.count());
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn init_refuses_to_replace_files() {
+    let fixture = Fixture::new();
+    fs::write(fixture.path("vgg16_exported.json"), "precious").unwrap();
+    fixture.run(&["init"]).code(2).stderr(contains("--overwrite"));
+    assert_eq!(fs::read_to_string(fixture.path("vgg16_exported.json")).unwrap(), "precious");
+    assert!(!fixture.path("vgg16_exported.h5").exists());
 }
 
 #[test]

@@ -62,7 +62,13 @@ pub fn run(args: ExtractArgs) -> Result<Outcome> {
     let extraction = extract(&dataset, &network, executor.as_mut(), writer, options, &mut |event| match event {
         Event::Written(count) => progress.advance(count as u64),
         Event::Failed(failure) => {
-            progress.println(&format!("failed: {}: {}", failure.path.display(), failure.error));
+            let line = format!("failed: {}: {}", failure.path.display(), failure.error);
+            // Quiet progress says nothing, and a lost image must not go unsaid.
+            if args.quiet {
+                eprintln!("{line}")
+            } else {
+                progress.println(&line)
+            }
             progress.advance(1);
         }
     })?;

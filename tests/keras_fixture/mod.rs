@@ -1,6 +1,8 @@
 //! The models under `tests/fixtures/keras` and what Keras itself said and computed with them.
 #![allow(dead_code)] // not every test uses all of it
 
+pub mod compare;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

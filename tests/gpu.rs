@@ -1,0 +1,55 @@
+//! What only a GPU can show, apart from the single ops in tests/ops.rs. Without an adapter these tests fail, unless
+//! VGG_WGPU_SKIP_GPU_TESTS=1 is set: then they show as ignored.
+
+mod cli_fixture;
+mod keras_fixture;
+
+use std::fs;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+use predicates::prelude::PredicateBooleanExt;
+use predicates::str::contains;
+use vgg_wgpu::device::{self, DeviceChoice};
+
+fn main() -> ExitCode {
+    let skip = std::env::var_os("VGG_WGPU_SKIP_GPU_TESTS").is_some_and(|value| value == "1");
+    let tests: [(&str, fn()); 3] = [
+        ("the_gpu_computes_what_keras_does", the_gpu_computes_what_keras_does),
+        ("the_gpu_writes_the_same_pixels_as_the_cpu", the_gpu_writes_the_same_pixels_as_the_cpu),
+        ("verify_compares_layer_by_layer", verify_compares_layer_by_layer),
+    ];
+    let trials = tests.map(|(name, test)| {
+        let run = move || {
+            test();
+            Ok(())
+        };
+        Trial::test(name, run).with_ignored_flag(skip)
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+}
+
+/// One of each fixture's files, because each executor opens its device anew.
+fn the_gpu_computes_what_keras_does() {
+    for fixture in keras_fixture::Fixture::all() {
+        let (what, model) = fixture.models().swap_remove(0);
+        keras_fixture::compare::every_layer(&fixture, &what, model, &|network, n| {
+            device::select(&DeviceChoice::Gpu)?.device.executor(network, Some(n))
+        });
+    }
+}
+
+fn the_gpu_writes_the_same_pixels_as_the_cpu() {
+    let fixture = cli_fixture::Fixture::new();
+    fixture.extract(&["-o", "cpu.pkl"]).code(0);
+    let gpu = ["extract", "images", "--model", "pixels.json", "--weights", "untrained", "--device", "gpu"];
+    fixture.run(&[&gpu[..], &["-o", "gpu.pkl"]].concat()).code(0);
+    assert_eq!(fs::read(fixture.path("cpu.pkl")).unwrap(), fs::read(fixture.path("gpu.pkl")).unwrap());
+}
+
+fn verify_compares_layer_by_layer() {
+    let fixture = cli_fixture::Fixture::new();
+    let verify = ["verify", "images/a.bmp", "--model", "pixels.json", "--weights", "untrained"];
+    fixture.run(&verify).code(0).stdout(contains("flatten").and(contains("0.000e0")));
+    fixture.run(&["verify", "--device", "cpu"]).code(2).stderr(contains("--device"));
+}
