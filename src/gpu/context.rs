@@ -84,10 +84,10 @@ impl Context {
         })
     }
 
-    /// Writes `texels` into `rows` rows of one layer.
-    pub fn write_rows(&self, texture: &wgpu::Texture, layer: usize, first_row: usize, texels: &[f32]) {
-        let width = texture.width();
-        let rows = texels.len() as u32 / 4 / width;
+    /// Writes `texels`, in rows of `width`, into one layer from `first_row` on.
+    pub fn write_rows(&self, texture: &wgpu::Texture, layer: usize, first_row: usize, width: usize, texels: &[f32]) {
+        let rows = (texels.len() / 4 / width) as u32;
+        let width = width as u32;
         let mut destination = texture.as_image_copy();
         destination.origin = wgpu::Origin3d { x: 0, y: first_row as u32, z: layer as u32 };
         let layout = wgpu::TexelCopyBufferLayout {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use super::Adapter;
 use super::context::{Context, TEXEL_BYTES};
+use super::guard;
 use super::weights::{StepWeights, preprocess_table};
 use crate::executor::{Executor, Input, batch_len};
 use crate::network::Node;
@@ -46,9 +47,16 @@ impl GpuExecutor {
     /// Plans `network` for `adapter`, compiles the shaders and uploads the weights, one parameter at a time. `batch` asks
     /// for a batch size instead of the plan's own choice. Errors are [`Error::Device`], and those of reading the weights.
     pub fn new(network: Network, adapter: &Adapter, batch: Option<usize>) -> Result<GpuExecutor> {
+        GpuExecutor::with_guard(network, adapter, batch, 0)
+    }
+
+    /// For tests: every activation texture is `guard` texels wider and higher, and has `guard` layers more, than planned,
+    /// all filled with NaN. Reading there spoils results, writing there is found by [`GpuExecutor::guards_hold`].
+    #[doc(hidden)]
+    pub fn with_guard(network: Network, adapter: &Adapter, batch: Option<usize>, guard: usize) -> Result<GpuExecutor> {
         let plan = Plan::new(&network, &adapter.limits(), batch)?;
         let context = Context::open(adapter)?;
-        let slots = plan.slots.iter().map(|&size| context.texture("vgg.activations", size)).collect();
+        let slots = plan.slots.iter().map(|&size| guard::slot(&context, size, guard)).collect();
         let pixels = plan.pixel_bytes.map(|bytes| {
             let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
             context.buffer("vgg.pixels", &vec![0; bytes as usize], usage)
@@ -73,6 +81,17 @@ impl GpuExecutor {
     /// The plan that it runs.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// For tests: whether nothing was ever written around the planned textures.
+    #[doc(hidden)]
+    pub fn guards_hold(&self) -> Result<bool> {
+        for (slot, &planned) in self.slots.iter().zip(&self.plan.slots) {
+            if !guard::holds(&self.context, slot, planned)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn compile(&mut self) -> Result<()> {
@@ -168,7 +187,7 @@ impl GpuExecutor {
                 let texels = layout.pack(values);
                 let slot = &self.slots[self.plan.input_slot];
                 for (layer, texels) in texels.chunks_exact(layout.width * layout.height * 4).enumerate() {
-                    self.context.write_rows(slot, layer, 0, texels);
+                    self.context.write_rows(slot, layer, 0, layout.width, texels);
                 }
             }
             (Input::Pixels(_), None) => unreachable!("batch_len refuses it"),

@@ -3,6 +3,7 @@
 mod adapter;
 mod context;
 mod executor;
+mod guard;
 mod weights;
 
 pub use adapter::{Adapter, adapters};

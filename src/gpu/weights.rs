@@ -72,7 +72,7 @@ fn upload_conv2d(
                 texels[(o / 4 * part.size.width + i) * 4 + o % 4] = value;
             }
         }
-        context.write_rows(texture, tap, 0, &texels);
+        context.write_rows(texture, tap, 0, part.size.width, &texels);
     }
     flush(context)
 }
@@ -88,7 +88,7 @@ fn upload_dense(context: &Context, texture: &wgpu::Texture, kernel: &[f32], unit
             for (texels, row) in texels.chunks_exact_mut(part.size.width * 4).zip(kernel.chunks_exact(units)) {
                 texels[..columns.len()].copy_from_slice(&row[columns.clone()]);
             }
-            context.write_rows(texture, layer, block * rows_at_once, &texels);
+            context.write_rows(texture, layer, block * rows_at_once, part.size.width, &texels);
             flush(context)?;
         }
     }

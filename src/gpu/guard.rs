@@ -1,0 +1,49 @@
+//! Guard zones around activation textures, for tests.
+
+use super::context::{Context, TEXEL_BYTES};
+use crate::plan::TextureSize;
+use crate::{Error, Result};
+
+/// A texture of `planned` size, or, with a guard, a larger one full of NaN.
+pub fn slot(context: &Context, planned: TextureSize, guard: usize) -> wgpu::Texture {
+    let TextureSize { width, height, layers } = planned;
+    let size = TextureSize { width: width + guard, height: height + guard, layers: layers + guard };
+    let texture = context.texture("vgg.activations", size);
+    if guard > 0 {
+        let texels = vec![f32::NAN; size.width * size.height * 4];
+        (0..size.layers).for_each(|layer| context.write_rows(&texture, layer, 0, size.width, &texels));
+    }
+    texture
+}
+
+/// Whether every texel of `slot` outside the planned size is still NaN.
+pub fn holds(context: &Context, slot: &wgpu::Texture, planned: TextureSize) -> Result<bool> {
+    let (width, height) = (slot.width() as usize, slot.height() as usize);
+    let row_bytes = (width * TEXEL_BYTES).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize);
+    let buffer = context.device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some("vgg.guard"),
+        size: (row_bytes * height * slot.depth_or_array_layers() as usize) as u64,
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    let mut encoder = context.device.create_command_encoder(&Default::default());
+    let layout = wgpu::TexelCopyBufferLayout {
+        offset: 0,
+        bytes_per_row: Some(row_bytes as u32),
+        rows_per_image: Some(height as u32),
+    };
+    let destination = wgpu::TexelCopyBufferInfo { buffer: &buffer, layout };
+    encoder.copy_texture_to_buffer(slot.as_image_copy(), destination, slot.size());
+    context.queue.submit([encoder.finish()]);
+    buffer.map_async(wgpu::MapMode::Read, .., |_| {});
+    context.wait()?;
+    let mapped = buffer.get_mapped_range(..).map_err(|problem| Error::Device(problem.to_string()))?;
+    let untouched = |texel: &[u8]| {
+        texel.chunks_exact(4).all(|bytes| f32::from_le_bytes(bytes.try_into().expect("chunks of 4")).is_nan())
+    };
+    Ok(mapped.chunks_exact(row_bytes).enumerate().all(|(row, bytes)| {
+        let planned_row = row / height < planned.layers && row % height < planned.height;
+        let first_guard = if planned_row { planned.width } else { 0 };
+        bytes[first_guard * TEXEL_BYTES..width * TEXEL_BYTES].chunks_exact(TEXEL_BYTES).all(untouched)
+    }))
+}
