@@ -1,12 +1,16 @@
-//! Reading features files: our own, Python's, damaged and hostile ones.
+//! Reading features files, and `vgg-wgpu inspect`: our own, Python's, damaged and hostile ones.
 
+mod cli_fixture;
 mod peak_memory;
 
 use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use cli_fixture::Fixture;
 use peak_memory::peak_of;
+use predicates::prelude::PredicateBooleanExt;
+use predicates::str::contains;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use vgg_wgpu::Result;
@@ -322,4 +326,65 @@ fn memory_does_not_grow_with_the_file() {
     let megabytes = fs::metadata(&path).unwrap().len() / 1_000_000;
     println!("{megabytes} MB read with at most {} bytes", peaks[1]);
     assert!(megabytes > 300 && peaks[1] == peaks[0], "{peaks:?}");
+}
+
+#[test]
+fn inspect_says_what_is_in_a_file() {
+    let fixture = Fixture::new();
+    fixture.extract(&[]).code(0);
+    let said = contains("3, float32, of shape [1, 48]").and(contains("0 NaN, 0 infinite; 0 entries all zero"));
+    let keys = contains(r#"["a", "b", "c"]"#).and(contains("keys sorted: yes"));
+    fixture.run(&["inspect"]).code(0).stdout(said.and(keys).and(contains("nothing is wrong"))).stderr("");
+    for path in pickle_fixtures().iter().filter(|path| !is_small(path)) {
+        fixture.run(&["inspect", path.to_str().unwrap()]).code(3).stdout(contains("1001, float32, of shape [1]"));
+    }
+}
+
+#[test]
+fn inspect_tells_what_is_wrong_by_exit_code_3() {
+    let fixture = Fixture::new();
+    let mut writer = FeaturesWriter::create(&fixture.path("features.pkl"), &[1, 3], false).unwrap();
+    for (key, values) in [("b", [f32::NAN, f32::NAN, 0.0]), ("b", [f32::INFINITY, 0.0, 1.0]), ("a", [0.0, -0.0, 0.0])] {
+        writer.write(key, &values).unwrap();
+    }
+    writer.finish().unwrap();
+    let output = fixture.run(&["inspect", "features.pkl", "--json"]).code(3).get_output().stdout.clone();
+    let report: serde_json::Value = serde_json::from_slice(&output).unwrap();
+    for (field, value) in [
+        ("entries", 3),
+        ("file_bytes", fs::metadata(fixture.path("features.pkl")).unwrap().len()),
+        ("nan_values", 2),
+        ("infinite_values", 1),
+        ("entries_with_nan_or_infinite_values", 2),
+        ("all_zero_entries", 1),
+        ("keys_that_repeat_the_one_before", 1),
+    ] {
+        assert_eq!(report[field], value, "{field} in {report}");
+    }
+    assert_eq!(report["keys_sorted"], false);
+    assert_eq!(report["shape"], serde_json::json!([1, 3]));
+    assert_eq!(report["first_keys"], serde_json::json!(["b", "b", "a"]));
+    assert_eq!(report["problems"].as_array().unwrap().len(), 3, "{report}");
+}
+
+#[test]
+fn inspect_shows_where_the_features_came_from() {
+    let fixture = Fixture::new();
+    fixture.extract(&[]).code(0);
+    let provenance = fixture.path("features.provenance.jsonl");
+    fs::write(&provenance, "{\"weights\": \"mine.h5\", \"layer\": \"fc2\"}\n{\"key\": \"a\"}\n").unwrap();
+    fixture.run(&["inspect"]).code(0).stdout(contains(r#"layer: "fc2""#).and(contains(r#"weights: "mine.h5""#)));
+    fs::write(&provenance, "[1, 2]\n").unwrap();
+    fixture.run(&["inspect"]).code(3).stdout(contains("features.provenance.jsonl").and(contains("no JSON object")));
+}
+
+#[test]
+fn inspect_refuses_what_is_no_features_file_with_exit_code_1() {
+    let fixture = Fixture::new();
+    fs::write(fixture.path("bad.pkl"), b"\x80\x04cos\nsystem\n.").unwrap();
+    let message =
+        contains("bad.pkl").and(contains("byte 2:")).and(contains("\"os\" \"system\"")).and(contains("trust"));
+    fixture.run(&["inspect", "bad.pkl"]).code(1).stdout("").stderr(message);
+    fixture.run(&["inspect", "missing.pkl"]).code(1).stderr(contains("missing.pkl"));
+    fixture.run(&["inspect", "images"]).code(1).stderr(contains("regular file"));
 }
