@@ -41,19 +41,44 @@ fn assert_none(failures: Vec<String>) {
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
 }
 
-#[test]
-fn every_format_decodes_to_pillows_pixels() {
-    let paths = with_extension(fixtures("decode"), false);
-    assert!(paths.len() > 80, "{} fixtures", paths.len());
+fn assert_pillows_pixels(paths: &[PathBuf], load: impl Fn(&Path) -> Result<RgbImage, ImageError>) {
     let failures = paths.iter().filter_map(|path| {
         let expected = read_ppm(&PathBuf::from(format!("{}.ppm", path.display())));
-        let problem = match images::load(path) {
+        let problem = match load(path) {
             Ok(found) => difference(&found, &expected),
             Err(error) => Some(error.to_string()),
         };
         problem.map(|problem| format!("{}: {problem}", path.display()))
     });
     assert_none(failures.collect());
+}
+
+#[test]
+fn every_format_decodes_to_pillows_pixels() {
+    let paths = with_extension(fixtures("decode"), false);
+    assert!(paths.len() > 80, "{} fixtures", paths.len());
+    assert_pillows_pixels(&paths, images::load);
+    assert_pillows_pixels(&paths, images::load_lenient);
+}
+
+#[test]
+fn truncated_jpegs_are_filled_up_as_pillow_does_only_when_lenient() {
+    let paths = with_extension(fixtures("lenient"), false);
+    assert_eq!(paths.len(), 14);
+    assert_pillows_pixels(&paths, images::load_lenient);
+    for path in paths {
+        assert!(matches!(images::load(&path), Err(ImageError::Damaged(_))), "{}", path.display());
+    }
+}
+
+#[test]
+fn a_jpeg_cut_in_its_headers_is_refused_even_when_lenient() {
+    let path = fixtures("decode").into_iter().find(|path| path.ends_with("baseline_420.jpg")).unwrap();
+    let bytes = fs::read(path).unwrap();
+    let scan = bytes.windows(2).position(|pair| pair == [0xFF, 0xDA]).unwrap();
+    let header_end = scan + 2 + usize::from(u16::from_be_bytes([bytes[scan + 2], bytes[scan + 3]]));
+    assert!((0..header_end).all(|len| images::decode_lenient(&bytes[..len]).is_err()));
+    assert!((header_end..bytes.len()).all(|len| images::decode_lenient(&bytes[..len]).is_ok()));
 }
 
 #[test]

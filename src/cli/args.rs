@@ -104,6 +104,9 @@ pub struct ExtractArgs {
     /// Decoding threads [default: one a core]
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZero<usize>>,
+    /// Take truncated and damaged JPEGs as far as they go, as Pillow does with LOAD_TRUNCATED_IMAGES
+    #[arg(long)]
+    pub lenient: bool,
     /// Only errors and failed images
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
