@@ -10,14 +10,18 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
-use vgg_wgpu::device::{self, DeviceChoice};
+use vgg_wgpu::device::{self, Device, DeviceChoice};
+use vgg_wgpu::fallback::{FallbackExecutor, Place};
+use vgg_wgpu::gpu::GpuExecutor;
+use vgg_wgpu::{Executor, Input};
 
 fn main() -> ExitCode {
     let skip = std::env::var_os("VGG_WGPU_SKIP_GPU_TESTS").is_some_and(|value| value == "1");
-    let tests: [(&str, fn()); 3] = [
+    let tests: [(&str, fn()); 4] = [
         ("the_gpu_computes_what_keras_does", the_gpu_computes_what_keras_does),
         ("the_gpu_writes_the_same_pixels_as_the_cpu", the_gpu_writes_the_same_pixels_as_the_cpu),
         ("verify_compares_layer_by_layer", verify_compares_layer_by_layer),
+        ("a_lost_device_is_opened_anew", a_lost_device_is_opened_anew),
     ];
     let trials = tests.map(|(name, test)| {
         let run = move || {
@@ -52,4 +56,40 @@ fn verify_compares_layer_by_layer() {
     let verify = ["verify", "images/a.bmp", "--model", "pixels.json", "--weights", "untrained"];
     fixture.run(&verify).code(0).stdout(contains("flatten").and(contains("0.000e0")));
     fixture.run(&["verify", "--device", "cpu"]).code(2).stderr(contains("--device"));
+}
+
+/// The device is really lost, with two batches under way.
+fn a_lost_device_is_opened_anew() {
+    let network = || {
+        let fixture = keras_fixture::Fixture::all().swap_remove(0);
+        fixture.models().swap_remove(0).1.network(None).unwrap()
+    };
+    let values: Vec<f32> = (0..4 * network().input.len()).map(|index| (index % 255) as f32 / 255.0).collect();
+    let mut cpu = device::Device::Cpu.executor(network(), Some(4)).unwrap();
+    let expected = cpu.run(Input::Values(&values)).unwrap();
+
+    let Device::Gpu(adapter) = device::select(&DeviceChoice::Gpu).unwrap().device else { unreachable!() };
+    let (lose, losses) = std::sync::mpsc::channel();
+    let make = move |place| {
+        let Place::Gpu { batch } = place else { panic!("the GPU can be opened again") };
+        let executor = GpuExecutor::new(network(), &adapter, Some(batch))?;
+        lose.send(executor.fuse()).unwrap();
+        Ok(Box::new(executor) as Box<dyn Executor>)
+    };
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let notices = told.clone();
+    let notice = move |line: &str| notices.lock().unwrap().push(line.to_owned());
+    let sample_len = values.len() / 4;
+    let mut executor =
+        FallbackExecutor::new(sample_len, Place::Gpu { batch: 4 }, Box::new(make), Box::new(notice)).unwrap();
+    executor.submit(Input::Values(&values)).unwrap();
+    losses.recv().unwrap()();
+    executor.submit(Input::Values(&values)).unwrap();
+    for _ in 0..2 {
+        let actual = executor.collect().unwrap();
+        let close = actual.data.iter().zip(&expected.data).all(|(a, e)| (a - e).abs() <= 1e-5);
+        assert!(close && actual.n == expected.n, "{actual:?}");
+    }
+    let told = told.lock().unwrap();
+    assert!(matches!(&told[..], [line] if line.contains("in batches of 2")), "{told:?}");
 }

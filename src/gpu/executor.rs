@@ -94,6 +94,13 @@ impl GpuExecutor {
         Ok(true)
     }
 
+    /// For tests: loses the device when it is called.
+    #[doc(hidden)]
+    pub fn fuse(&self) -> impl Fn() + Send + use<> {
+        let device = self.context.device.clone();
+        move || device.destroy()
+    }
+
     fn compile(&mut self) -> Result<()> {
         let mut pipelines = HashMap::new();
         let first_node = usize::from(self.network.preprocess.is_some());
