@@ -17,11 +17,12 @@ use vgg_wgpu::{Executor, Input};
 
 fn main() -> ExitCode {
     let skip = std::env::var_os("VGG_WGPU_SKIP_GPU_TESTS").is_some_and(|value| value == "1");
-    let tests: [(&str, fn()); 4] = [
+    let tests: [(&str, fn()); 5] = [
         ("the_gpu_computes_what_keras_does", the_gpu_computes_what_keras_does),
         ("the_gpu_writes_the_same_pixels_as_the_cpu", the_gpu_writes_the_same_pixels_as_the_cpu),
         ("verify_compares_layer_by_layer", verify_compares_layer_by_layer),
         ("a_lost_device_is_opened_anew", a_lost_device_is_opened_anew),
+        ("a_gpu_out_of_memory_goes_on_with_smaller_batches", a_gpu_out_of_memory_goes_on_with_smaller_batches),
     ];
     let trials = tests.map(|(name, test)| {
         let run = move || {
@@ -92,4 +93,33 @@ fn a_lost_device_is_opened_anew() {
     }
     let told = told.lock().unwrap();
     assert!(matches!(&told[..], [line] if line.contains("in batches of 2")), "{told:?}");
+}
+
+/// Lavapipe's memory is the process's, and a shell can limit that. Batches of 64 take more than 1 GB here.
+fn a_gpu_out_of_memory_goes_on_with_smaller_batches() {
+    let fixture = cli_fixture::Fixture::new();
+    let layer = |class: &str, config: &str| format!(r#"{{"class_name": "{class}", "config": {{{config}}}}}"#);
+    let layers = [
+        layer("InputLayer", r#""name": "input", "batch_shape": [null, 224, 224, 3]"#),
+        layer(
+            "Conv2D",
+            r#""name": "conv", "filters": 64, "kernel_size": [1, 1], "strides": [1, 1], "padding": "same",
+               "data_format": "channels_last", "dilation_rate": [1, 1], "activation": "relu", "use_bias": true"#,
+        ),
+        layer("GlobalMaxPooling2D", r#""name": "pool", "data_format": "channels_last""#),
+    ];
+    let config = format!(r#""name": "wide", "layers": [{}]"#, layers.join(", "));
+    fs::write(fixture.path("wide.json"), layer("Sequential", &config)).unwrap();
+    let command = |output: &str, batch: usize, limit: &str| {
+        let program = assert_cmd::cargo::cargo_bin!("vgg-wgpu").display();
+        let line = format!(
+            "ulimit -v {limit}; exec '{program}' extract images --model wide.json --weights untrained --layer pool \
+             --device gpu --batch {batch} -o {output}"
+        );
+        assert_cmd::Command::new("sh").args(["-c", &line]).current_dir(fixture.path("")).assert()
+    };
+    command("whole.pkl", 2, "unlimited").code(0);
+    let anew = contains("Out of Memory").and(contains("opened anew, in batches of 32"));
+    command("limited.pkl", 64, "1500000").code(0).stderr(anew);
+    assert_eq!(fs::read(fixture.path("whole.pkl")).unwrap(), fs::read(fixture.path("limited.pkl")).unwrap());
 }
