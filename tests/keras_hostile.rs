@@ -20,7 +20,7 @@ use vgg_wgpu::keras::Model;
 /// Of each file. More for a long search: `VGG_WGPU_MUTATIONS=100000 cargo test --test keras_hostile`.
 const MUTATIONS: u64 = 60;
 
-/// The largest file has 90 KiB; gzip makes at most a thousand times as much of a chunk as was stored.
+/// The largest file has 53 KB; gzip makes at most a thousand times as much of a chunk as was stored.
 const MAX_BYTES: usize = 16 << 20;
 
 /// Of a millisecond's work, on a machine that is busy with other things.

@@ -30,11 +30,12 @@ const READABLE: [&str; 12] = [
 ];
 
 /// What is found when a file is opened, with words of the error.
-const REFUSED: [(&str, &[&str]); 24] = [
+const REFUSED: [(&str, &[&str]); 25] = [
     ("external_link", &["conv/kernel:0", "a link, which is not followed"]),
     ("external_values", &["conv/kernel:0", "is in another file"]),
     ("float16", &["conv/kernel:0", "f16", "save it as float32"]),
     ("half_written", &["conv/kernel:0", "8 of 16 chunks were never written", "save it again"]),
+    ("huge", &["conv/kernel:0", "cannot be in a file of"]),
     ("int32", &["conv/kernel:0", "i32", "save it as float32"]),
     ("keras_0_3", &["Keras 0.3", "save them with Keras 1 or later"]),
     ("missing_weight", &["conv/bias:0", "missing"]),
