@@ -68,10 +68,8 @@ mod tests {
         let model = untrained::model(Architecture::vgg16(), 0).truncate(&LayerChoice::Auto).unwrap();
         let costs = costs(&model.network(Some(PreprocessMode::Caffe)).unwrap(), 1);
         let flops: u64 = costs.iter().map(|cost| cost.flops).sum();
-        assert!(
-            (flops as f64 / 1e9 - 30.96).abs() < 0.02,
-            "convolutions and dense layers have 30.96 GFLOP, pools little"
-        );
+        // 15.35 G multiply-adds in the convolutions, 0.12 G in fc1 and fc2; pools add little.
+        assert!((flops as f64 / 1e9 - 30.94).abs() < 0.02, "{flops}");
         let fc1 = costs.iter().rev().nth(1).unwrap();
         // 25,088 x 4,096 weights and 4,096 biases, and both vectors.
         assert_eq!(fc1.bytes, 4 * (25_088 * 4_096 + 4_096 + 25_088 + 4_096));
