@@ -21,7 +21,7 @@ struct Params {
 @group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 @group(0) @binding(4) var<storage, read> channels: array<vec4<f32>>;
 
-@compute @workgroup_size(8, WORKGROUP_ROWS)
+@compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     let quad = select(thread.z % params.quads, thread.y * params.size.x + thread.x, params.is_vector != 0u);
     if thread.x >= params.size.x || thread.y >= params.size.y || quad >= params.quads {

@@ -1,9 +1,12 @@
 // What every shader has before it.
 
-// Threads of a workgroup along y, chosen for the adapter; along x there are 8.
+// Threads of a workgroup along x.
+const WORKGROUP_WIDTH = 8u;
+
+// Threads of a workgroup along y, chosen for the adapter.
 override WORKGROUP_ROWS: u32 = 1u;
 
-// The elementwise activation of a number (`activation_code` in src/plan/step.rs).
+// The elementwise activation by its number in a plan.
 fn activate(activation: u32, x: vec4<f32>) -> vec4<f32> {
     switch activation {
         case 1u: {

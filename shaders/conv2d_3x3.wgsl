@@ -18,6 +18,10 @@
 // Edges: outside the map the input is zero. Threads beyond the output's width end at once; rows beyond its height and an
 // odd last quad are computed and not stored.
 
+// Output rows and quads of output channels that one thread computes.
+const TILE_ROWS = 8u;
+const TILE_QUADS = 2u;
+
 struct Params {
     in_size: vec2<u32>,
     in_quads: u32,
@@ -60,15 +64,15 @@ fn store(x: u32, y: u32, sample: u32, quad: u32, sum: vec4<f32>) {
     }
 }
 
-@compute @workgroup_size(8, WORKGROUP_ROWS)
+@compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     if thread.x >= params.out_size.x {
         return;
     }
-    let pairs = (params.out_quads + 1u) / 2u;
-    let sample = thread.z / pairs;
-    let quad = thread.z % pairs * 2u;
-    let first_row = thread.y * 8u;
+    let groups = (params.out_quads + TILE_QUADS - 1u) / TILE_QUADS;
+    let sample = thread.z / groups;
+    let quad = thread.z % groups * TILE_QUADS;
+    let first_row = thread.y * TILE_ROWS;
     let x0 = i32(thread.x) - i32(params.before.x);
     let y0 = i32(first_row) - i32(params.before.y);
 

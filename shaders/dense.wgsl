@@ -14,6 +14,9 @@
 //
 // Edges: the last thread of z may have fewer samples; those beyond the batch are read from its last one and not stored.
 
+// Samples that one thread computes.
+const TILE_SAMPLES = 4u;
+
 struct Params {
     in_width: u32,
     in_quads: u32,
@@ -39,13 +42,13 @@ fn store(sample: u32, part_quad: u32, sum: vec4<f32>) {
     }
 }
 
-@compute @workgroup_size(8, WORKGROUP_ROWS)
+@compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
-    let quad = thread.y * 8u + thread.x;
+    let quad = thread.y * WORKGROUP_WIDTH + thread.x;
     if quad >= params.quads {
         return;
     }
-    let sample = thread.z * 4u;
+    let sample = thread.z * TILE_SAMPLES;
     let last = params.batch - 1u;
     let s0 = min(sample, last);
     let s1 = min(sample + 1u, last);

@@ -32,7 +32,7 @@ fn element(index: u32, sample: u32) -> f32 {
     return textureLoad(input, at, sample * params.in_layers + channel / 4u)[channel % 4u];
 }
 
-@compute @workgroup_size(8, WORKGROUP_ROWS)
+@compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     if thread.x >= params.out_size.x || thread.y >= params.out_size.y {
         return;

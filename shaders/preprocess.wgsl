@@ -25,7 +25,7 @@ fn value(pixel: u32, channel: u32) -> f32 {
     return channels[4u + 256u * channel + level];
 }
 
-@compute @workgroup_size(8, WORKGROUP_ROWS)
+@compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     if thread.x >= params.size.x || thread.y >= params.size.y {
         return;

@@ -41,7 +41,7 @@ fn exponential(difference: vec4<f32>) -> vec4<f32> {
     return select(vec4<f32>(), exp(difference), difference > vec4<f32>(-200.0));
 }
 
-@compute @workgroup_size(8, WORKGROUP_ROWS)
+@compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     let outside = thread.x >= params.size.x || thread.y >= params.size.y;
     let idle = params.is_vector != 0u && (thread.x > 0u || thread.y > 0u);

@@ -19,7 +19,7 @@ struct Params {
 @group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
 @group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 
-@compute @workgroup_size(8, WORKGROUP_ROWS)
+@compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     if thread.x >= params.out_size.x || thread.y >= params.out_size.y {
         return;

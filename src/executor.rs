@@ -1,7 +1,7 @@
 //! What every backend offers: batches in, outputs back, in order.
 
 use crate::network::Node;
-use crate::{Network, Result, Tensor};
+use crate::{Error, Network, Result, Tensor};
 
 /// The input of one batch: as many samples as its length holds.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +41,14 @@ pub trait Executor: Send {
 
     /// Runs one batch and shows `visit` each node's output in turn, for comparing devices layer by layer.
     fn trace(&mut self, input: Input<'_>, visit: &mut dyn FnMut(&Node, Tensor) -> Result<()>) -> Result<()>;
+}
+
+/// The batch size asked for, unless it is 0, which is an [`Error::Usage`].
+pub(crate) fn requested_batch(batch: Option<usize>) -> Result<Option<usize>> {
+    match batch {
+        Some(0) => Err(Error::Usage("a batch of 0 images was asked for: ask for at least 1".into())),
+        batch => Ok(batch),
+    }
 }
 
 /// The number of samples in `input`.

@@ -32,8 +32,10 @@
 //! | both | a [`Model`], which can be truncated | [`keras`] |
 //! | a model | a [`Network`]: a chain of [`Op`](ops::Op)s, identities gone, normalisations folded | [`network`], [`ops`] |
 //! | a network and an adapter's limits | a plan: steps, textures and dispatches as plain data | [`plan`] |
+//! | a network and a device's peaks | the least time that it takes | [`roofline`] |
 //! | a plan | compiled shaders and uploaded weights | [`gpu`], the only place that touches wgpu |
 //! | a network | the native backend | [`cpu`] |
+//! | a GPU that fails | the same batches on a smaller plan, then on the CPU | [`fallback`] |
 //! | a network | the plain reference that accumulates in f64 | [`reference`](mod@reference), `reference()` of each op |
 //!
 //! An op has one stem everywhere: `src/ops/conv2d.rs` says what it means, `shaders/conv2d.wgsl` computes it
@@ -47,6 +49,7 @@ pub mod device;
 pub mod error;
 pub mod executor;
 pub mod extract;
+pub mod fallback;
 pub mod fetch;
 pub mod gpu;
 pub mod images;
@@ -59,6 +62,7 @@ pub mod parameter;
 pub mod plan;
 pub mod progress;
 pub mod reference;
+pub mod roofline;
 mod temporary_file;
 pub mod tensor;
 

@@ -10,14 +10,20 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
-use vgg_wgpu::device::{self, DeviceChoice};
+use vgg_wgpu::device::{self, Device, DeviceChoice};
+use vgg_wgpu::fallback::{FallbackExecutor, Place};
+use vgg_wgpu::gpu::GpuExecutor;
+use vgg_wgpu::{Executor, Input};
 
 fn main() -> ExitCode {
     let skip = std::env::var_os("VGG_WGPU_SKIP_GPU_TESTS").is_some_and(|value| value == "1");
-    let tests: [(&str, fn()); 3] = [
+    let tests: [(&str, fn()); 6] = [
         ("the_gpu_computes_what_keras_does", the_gpu_computes_what_keras_does),
         ("the_gpu_writes_the_same_pixels_as_the_cpu", the_gpu_writes_the_same_pixels_as_the_cpu),
         ("verify_compares_layer_by_layer", verify_compares_layer_by_layer),
+        ("plan_shows_shaders_and_the_least_time", plan_shows_shaders_and_the_least_time),
+        ("a_lost_device_is_opened_anew", a_lost_device_is_opened_anew),
+        ("a_gpu_out_of_memory_goes_on_with_smaller_batches", a_gpu_out_of_memory_goes_on_with_smaller_batches),
     ];
     let trials = tests.map(|(name, test)| {
         let run = move || {
@@ -52,4 +58,79 @@ fn verify_compares_layer_by_layer() {
     let verify = ["verify", "images/a.bmp", "--model", "pixels.json", "--weights", "untrained"];
     fixture.run(&verify).code(0).stdout(contains("flatten").and(contains("0.000e0")));
     fixture.run(&["verify", "--device", "cpu"]).code(2).stderr(contains("--device"));
+}
+
+fn plan_shows_shaders_and_the_least_time() {
+    let fixture = cli_fixture::Fixture::new();
+    let plan = ["plan", "--weights", "untrained", "--batch", "8", "--peak-tflops", "20", "--peak-gb-per-s", "500"];
+    // fc1 reads 411 MB of weights for 8 images.
+    let fc1 =
+        contains("(None, 4096)").and(contains("1.64     412.0      4.0     0.824")).and(contains("dense (memory)"));
+    fixture.run(&plan).code(0).stdout(fc1.and(contains("batches of 8")).and(contains("20 TFLOP/s")));
+    fixture.run(&["plan", "--peak-tflops", "0"]).code(2);
+}
+
+/// The device is really lost, with two batches under way.
+fn a_lost_device_is_opened_anew() {
+    let network = || {
+        let fixture = keras_fixture::Fixture::all().swap_remove(0);
+        fixture.models().swap_remove(0).1.network(None).unwrap()
+    };
+    let values: Vec<f32> = (0..4 * network().input.len()).map(|index| (index % 255) as f32 / 255.0).collect();
+    let mut cpu = device::Device::Cpu.executor(network(), Some(4)).unwrap();
+    let expected = cpu.run(Input::Values(&values)).unwrap();
+
+    let Device::Gpu(adapter) = device::select(&DeviceChoice::Gpu).unwrap().device else { unreachable!() };
+    let (lose, losses) = std::sync::mpsc::channel();
+    let make = move |place| {
+        let Place::Gpu { batch } = place else { panic!("the GPU can be opened again") };
+        let executor = GpuExecutor::new(network(), &adapter, Some(batch))?;
+        lose.send(executor.fuse()).unwrap();
+        Ok(Box::new(executor) as Box<dyn Executor>)
+    };
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let notices = told.clone();
+    let notice = move |line: &str| notices.lock().unwrap().push(line.to_owned());
+    let sample_len = values.len() / 4;
+    let mut executor =
+        FallbackExecutor::new(sample_len, Place::Gpu { batch: 4 }, Box::new(make), Box::new(notice)).unwrap();
+    executor.submit(Input::Values(&values)).unwrap();
+    losses.recv().unwrap()();
+    executor.submit(Input::Values(&values)).unwrap();
+    for _ in 0..2 {
+        let actual = executor.collect().unwrap();
+        let close = actual.data.iter().zip(&expected.data).all(|(a, e)| (a - e).abs() <= 1e-5);
+        assert!(close && actual.n == expected.n, "{actual:?}");
+    }
+    let told = told.lock().unwrap();
+    assert!(matches!(&told[..], [line] if line.contains("in batches of 2")), "{told:?}");
+}
+
+/// Lavapipe's memory is the process's, and a shell can limit that. Batches of 64 take more than 1 GB here.
+fn a_gpu_out_of_memory_goes_on_with_smaller_batches() {
+    let fixture = cli_fixture::Fixture::new();
+    let layer = |class: &str, config: &str| format!(r#"{{"class_name": "{class}", "config": {{{config}}}}}"#);
+    let layers = [
+        layer("InputLayer", r#""name": "input", "batch_shape": [null, 224, 224, 3]"#),
+        layer(
+            "Conv2D",
+            r#""name": "conv", "filters": 64, "kernel_size": [1, 1], "strides": [1, 1], "padding": "same",
+               "data_format": "channels_last", "dilation_rate": [1, 1], "activation": "relu", "use_bias": true"#,
+        ),
+        layer("GlobalMaxPooling2D", r#""name": "pool", "data_format": "channels_last""#),
+    ];
+    let config = format!(r#""name": "wide", "layers": [{}]"#, layers.join(", "));
+    fs::write(fixture.path("wide.json"), layer("Sequential", &config)).unwrap();
+    let command = |output: &str, batch: usize, limit: &str| {
+        let program = assert_cmd::cargo::cargo_bin!("vgg-wgpu").display();
+        let line = format!(
+            "ulimit -v {limit}; exec '{program}' extract images --model wide.json --weights untrained --layer pool \
+             --device gpu --batch {batch} -o {output}"
+        );
+        assert_cmd::Command::new("sh").args(["-c", &line]).current_dir(fixture.path("")).assert()
+    };
+    command("whole.pkl", 2, "unlimited").code(0);
+    let anew = contains("Out of Memory").and(contains("opened anew, in batches of 32"));
+    command("limited.pkl", 64, "1500000").code(0).stderr(anew);
+    assert_eq!(fs::read(fixture.path("whole.pkl")).unwrap(), fs::read(fixture.path("limited.pkl")).unwrap());
 }

@@ -1,25 +1,11 @@
 //! Plans against made-up limits: what fits is planned within them, what does not is refused with its reason.
 
-use vgg_wgpu::keras::{Architecture, untrained};
-use vgg_wgpu::ops::{Activation, Dense, Op, PreprocessMode};
+mod support;
+
+use support::plans::{LAVAPIPE, vgg16};
+use vgg_wgpu::ops::{Activation, Dense, Op};
 use vgg_wgpu::plan::{Limits, MAX_LOOP_STEPS, Plan};
-use vgg_wgpu::{Error, LayerChoice, Network, Node, Parameter, Shape};
-
-/// What Mesa's lavapipe offers.
-const LAVAPIPE: Limits = Limits {
-    max_texture_side: 16384,
-    max_texture_layers: 2048,
-    max_workgroups: 65535,
-    max_binding_bytes: 128 << 20,
-    max_weights_bytes: 128 << 20,
-    workgroup_rows: 1,
-};
-
-fn vgg16() -> Network {
-    let model = untrained::model(Architecture::vgg16(), 0);
-    let model = model.truncate(&LayerChoice::Auto).expect("VGG16 has a softmax layer to drop");
-    model.network(Some(PreprocessMode::Caffe)).expect("VGG16 lowers")
-}
+use vgg_wgpu::{Error, Network, Node, Parameter, Shape};
 
 fn refusal(limits: Limits, batch: Option<usize>) -> String {
     match Plan::new(&vgg16(), &limits, batch) {
@@ -78,6 +64,12 @@ fn what_cannot_fit_is_refused_with_the_layer_and_the_limit() {
     assert!(workgroups.contains("workgroups") && workgroups.contains("27"), "{workgroups}");
     let binding = refusal(Limits { max_binding_bytes: 150_000, ..LAVAPIPE }, Some(1));
     assert!(binding.contains("150528") && binding.contains("150000"), "{binding}");
+}
+
+#[test]
+fn a_batch_of_nothing_is_refused() {
+    let Err(Error::Usage(text)) = Plan::new(&vgg16(), &LAVAPIPE, Some(0)) else { panic!("it must be refused") };
+    assert!(text.contains("batch of 0"), "{text}");
 }
 
 /// Longer sums would silently be cut short on Mesa before version 23.

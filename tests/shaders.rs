@@ -1,8 +1,15 @@
 //! Every shader: valid WGSL, translatable for every API, and declaring what Rust passes to it.
 
+mod support;
+
+use std::collections::{HashMap, HashSet};
+
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, TypeInner};
-use vgg_wgpu::plan::{Shader, WORKGROUP_WIDTH};
+use support::cases;
+use support::plans::{LAVAPIPE, vgg16};
+use vgg_wgpu::plan::{CONV2D_3X3_ROWS, CONV2D_QUADS, CONV2D_ROWS, DENSE_SAMPLES, WORKGROUP_WIDTH};
+use vgg_wgpu::plan::{Dispatch, Layout, Plan, Shader};
 
 fn parse(shader: Shader) -> Module {
     let source = shader.source();
@@ -32,15 +39,122 @@ fn every_shader_is_translated_for_vulkan_metal_and_direct3d() {
     }
 }
 
+/// The names of what a shader may be given, in the order in which the executor binds them.
+const BINDINGS: [&str; 6] = ["params", "input", "output", "weights", "channels", "pixels"];
+
 #[test]
-fn workgroups_are_as_wide_as_plans_count_them() {
+fn bindings_have_the_numbers_that_the_executor_gives_them() {
     for shader in Shader::ALL {
-        let module = parse(shader);
-        let [entry] = &module.entry_points[..] else { panic!("{}: one entry point", shader.name()) };
-        assert_eq!(entry.workgroup_size[0] as usize, WORKGROUP_WIDTH, "{}", shader.name());
-        let names: Vec<_> = module.overrides.iter().filter_map(|(_, value)| value.name.as_deref()).collect();
-        assert_eq!(names, ["WORKGROUP_ROWS"], "{}", shader.name());
+        for (_, global) in parse(shader).global_variables.iter() {
+            let (name, binding) = (global.name.as_deref().expect("a name"), global.binding.expect("a binding"));
+            let expected = BINDINGS.iter().position(|&known| known == name).expect(name);
+            assert_eq!((binding.group, binding.binding as usize), (0, expected), "{}: {name}", shader.name());
+        }
     }
+}
+
+#[test]
+fn workgroups_and_tiles_are_as_large_as_plans_count_them() {
+    for shader in Shader::ALL {
+        let (module, name) = (parse(shader), shader.name());
+        let [entry] = &module.entry_points[..] else { panic!("{name}: one entry point") };
+        assert_eq!(entry.workgroup_size[0] as usize, WORKGROUP_WIDTH, "{name}");
+        let names: Vec<_> = module.overrides.iter().filter_map(|(_, value)| value.name.as_deref()).collect();
+        assert_eq!(names, ["WORKGROUP_ROWS"], "{name}");
+        let tile: &[(&str, usize)] = match shader {
+            Shader::Conv2d => &[("TILE_ROWS", CONV2D_ROWS), ("TILE_QUADS", CONV2D_QUADS)],
+            Shader::Conv2d3x3 => &[("TILE_ROWS", CONV2D_3X3_ROWS), ("TILE_QUADS", CONV2D_QUADS)],
+            Shader::Dense => &[("TILE_SAMPLES", DENSE_SAMPLES)],
+            _ => &[],
+        };
+        assert_eq!(constants(&module), tile, "{name}");
+    }
+}
+
+/// A shader's own integer constants.
+fn constants(module: &Module) -> Vec<(&str, usize)> {
+    let constants = module.constants.iter().filter_map(|(_, constant)| {
+        let naga::Expression::Literal(naga::Literal::U32(value)) = module.global_expressions[constant.init] else {
+            return None;
+        };
+        Some((constant.name.as_deref()?, value as usize))
+    });
+    constants.filter(|&(name, _)| name != "WORKGROUP_WIDTH").collect()
+}
+
+/// A dispatch's parameters by the names of the shader's fields.
+fn named_params(dispatch: &Dispatch) -> HashMap<String, Vec<usize>> {
+    let module = parse(dispatch.shader);
+    let mut words = dispatch.params.iter().map(|&word| word as usize);
+    let named = params(&module).iter().map(|member| {
+        let count = module.types[member.ty].inner.size(module.to_ctx()) / 4;
+        (member.name.clone().expect("a name"), words.by_ref().take(count as usize).collect::<Vec<_>>())
+    });
+    let named: HashMap<_, _> = named.collect();
+    assert_eq!(words.count(), 0, "{}: more parameters than fields", dispatch.shader.name());
+    assert!(named.values().all(|words| !words.is_empty()), "{}: fewer parameters than fields", dispatch.shader.name());
+    named
+}
+
+/// Shaders run without bounds checks: what keeps them inside is that every size they are given is that of a texture.
+#[test]
+fn sizes_in_parameters_are_those_of_the_textures() {
+    let mut seen = HashSet::new();
+    for (network, batch) in cases::all().into_iter().map(|case| (case.network, case.n)).chain([(vgg16(), 8)]) {
+        let plan = Plan::new(&network, &LAVAPIPE, Some(batch)).expect("it fits");
+        let mut input = plan.input;
+        for step in &plan.steps {
+            for dispatch in &step.dispatches {
+                check_sizes(dispatch, input, step.output, plan.batch);
+                seen.insert(dispatch.shader);
+            }
+            input = step.output;
+        }
+    }
+    assert_eq!(seen.len(), Shader::ALL.len(), "a shader that no case runs");
+}
+
+fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize) {
+    let name = dispatch.shader.name();
+    let params = named_params(dispatch);
+    for (field, value) in &params {
+        let expected = match field.as_str() {
+            "in_size" => vec![input.width, input.height],
+            "out_size" | "size" => vec![output.width, output.height],
+            "in_width" => vec![input.width],
+            "out_width" => vec![output.width],
+            "in_quads" => vec![input.quads()],
+            "out_quads" | "quads" if dispatch.shader != Shader::Dense => vec![output.quads()],
+            "in_layers" => vec![input.layers],
+            "channels" => vec![input.shape.channels()],
+            "length" => vec![output.shape.len()],
+            "batch" => vec![batch],
+            // Sizes of the weights, below; and what addresses nothing by itself.
+            "rows" | "first_quad" | "quads" | "kernel" | "stride" | "before" | "activation" | "is_average"
+            | "is_vector" => continue,
+            unknown => panic!("{name}: what bounds {unknown}?"),
+        };
+        assert_eq!(value, &expected, "{name}: {field}");
+    }
+    let Some(weights) = dispatch.weights else { return };
+    if dispatch.shader == Shader::Dense {
+        assert_eq!((params["rows"][0], params["quads"][0]), (weights.size.height, weights.size.width), "{name}");
+        assert!(weights.size.height * weights.size.layers >= 4 * input.quads(), "{name}: an input without weights");
+        assert!(params["first_quad"][0] + params["quads"][0] <= output.quads(), "{name}: more units than there are");
+    } else {
+        assert_eq!(weights.size.width, 4 * input.quads(), "{name}");
+        assert_eq!(weights.size.height, output.quads().next_multiple_of(CONV2D_QUADS), "{name}");
+        assert_eq!(weights.size.layers, params["kernel"].iter().product::<usize>(), "{name}");
+    }
+}
+
+/// The fields of a shader's parameters.
+fn params(module: &Module) -> &[naga::StructMember] {
+    let uniform = module.global_variables.iter().find(|(_, global)| global.space == AddressSpace::Uniform);
+    let TypeInner::Struct { members, .. } = &module.types[uniform.expect("parameters").1.ty].inner else {
+        panic!("parameters are a struct")
+    };
+    members
 }
 
 /// The executor passes parameters as a list of u32: no field may be of another type, and none may be preceded by padding.
@@ -48,12 +162,8 @@ fn workgroups_are_as_wide_as_plans_count_them() {
 fn parameters_are_a_list_of_u32_without_gaps() {
     for shader in Shader::ALL {
         let module = parse(shader);
-        let uniform = module.global_variables.iter().find(|(_, global)| global.space == AddressSpace::Uniform);
-        let (_, uniform) = uniform.unwrap_or_else(|| panic!("{} has no parameters", shader.name()));
-        assert_eq!(uniform.binding, Some(naga::ResourceBinding { group: 0, binding: 0 }), "{}", shader.name());
-        let TypeInner::Struct { members, .. } = &module.types[uniform.ty].inner else { panic!("{}", shader.name()) };
         let mut offset = 0;
-        for member in members {
+        for member in params(&module) {
             let inner = &module.types[member.ty].inner;
             let scalar = inner.scalar().unwrap_or_else(|| panic!("{}: {:?}", shader.name(), member.name));
             assert_eq!(scalar, naga::Scalar::U32, "{}: {:?}", shader.name(), member.name);

@@ -8,11 +8,13 @@ mod extract;
 mod fetch;
 mod init;
 mod inspect;
+mod plan;
 mod summary;
 mod verify;
 
 use std::path::Path;
 
+use vgg_wgpu::fallback::FallbackExecutor;
 use vgg_wgpu::keras::{Architecture, Model, untrained};
 use vgg_wgpu::{Executor, Network, Result, device};
 
@@ -29,6 +31,7 @@ pub fn run(command: Command) -> Result<Outcome> {
         Command::Classify(args) => classify::run(args),
         Command::Devices => devices::run(),
         Command::Inspect(args) => inspect::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Verify(args) => verify::run(args),
     }
 }
@@ -48,10 +51,12 @@ fn open_model(args: &ModelArgs) -> Result<Model> {
     }
 }
 
-/// Compiles `network` for the device that the arguments name, and says which it is and why.
+/// Compiles `network` for the device that the arguments name, and says which it is and why. A device that fails later is
+/// told on standard error, however quiet the command is, and replaced.
 fn executor(args: &DeviceArgs, network: Network, say: impl FnOnce(String)) -> Result<Box<dyn Executor>> {
     let device::Selected { device, reason } = device::select(&args.device)?;
-    let executor = device.executor(network, args.batch.map(Into::into))?;
+    let notice = Box::new(|line: &str| eprintln!("warning: {line}"));
+    let executor = FallbackExecutor::open(device, network, args.batch.map(Into::into), notice)?;
     say(format!("device: {} ({reason}); batches of {}", executor.device(), executor.max_batch()));
-    Ok(executor)
+    Ok(Box::new(executor))
 }

@@ -6,7 +6,7 @@ use std::thread;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::step::Step;
-use crate::executor::{Executor, Input, batch_len};
+use crate::executor::{Executor, Input, batch_len, requested_batch};
 use crate::network::Node;
 use crate::{Error, Network, Result, Tensor};
 
@@ -27,7 +27,7 @@ pub struct CpuExecutor {
 
 impl CpuExecutor {
     /// Compiles `network` for `threads` threads (by default as many as the machine offers) and batches of up to `batch`
-    /// samples. Errors are those of reading the weights, and of a system that starts no threads.
+    /// samples. Errors are a batch of 0, those of reading the weights, and of a system that starts no threads.
     pub fn new(network: Network, threads: Option<usize>, batch: Option<usize>) -> Result<CpuExecutor> {
         let threads = threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get));
         let pool =
@@ -35,7 +35,7 @@ impl CpuExecutor {
                 |problem| Error::Device(format!("cannot start {threads} threads: {problem}; ask for fewer")),
             )?;
         let steps = network.nodes.iter().map(|node| Step::compile(&node.op, node.input)).collect::<Result<_>>()?;
-        let max_batch = batch.unwrap_or(DEFAULT_BATCH);
+        let max_batch = requested_batch(batch)?.unwrap_or(DEFAULT_BATCH);
         Ok(CpuExecutor { network, steps, max_batch, pool, buffers: Default::default(), finished: None })
     }
 

@@ -99,12 +99,17 @@ impl Context {
         self.queue.write_texture(destination, bytemuck::cast_slice(texels), layout, size);
     }
 
-    /// A buffer of `contents`.
+    /// A buffer of `contents`, whole multiples of 4 bytes.
     pub fn buffer(&self, label: &str, contents: &[u8], usage: wgpu::BufferUsages) -> wgpu::Buffer {
-        wgpu::util::DeviceExt::create_buffer_init(
-            &self.device,
-            &wgpu::util::BufferInitDescriptor { label: Some(label), contents, usage },
-        )
+        // Not mapped at creation, which panics where memory has run out.
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: contents.len() as u64,
+            usage: usage | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        self.queue.write_buffer(&buffer, 0, contents);
+        buffer
     }
 
     /// Compiles a shader.

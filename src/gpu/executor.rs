@@ -57,10 +57,9 @@ impl GpuExecutor {
         let plan = Plan::new(&network, &adapter.limits(), batch)?;
         let context = Context::open(adapter)?;
         let slots = plan.slots.iter().map(|&size| guard::slot(&context, size, guard)).collect();
-        let pixels = plan.pixel_bytes.map(|bytes| {
-            let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-            context.buffer("vgg.pixels", &vec![0; bytes as usize], usage)
-        });
+        let pixels = plan
+            .pixel_bytes
+            .map(|bytes| context.buffer("vgg.pixels", &vec![0; bytes as usize], wgpu::BufferUsages::STORAGE));
         let readbacks = [(); DEPTH].map(|()| readback(&context, plan.output().0, plan.batch));
         let mut executor = GpuExecutor {
             network,
@@ -92,6 +91,13 @@ impl GpuExecutor {
             }
         }
         Ok(true)
+    }
+
+    /// For tests: loses the device when it is called.
+    #[doc(hidden)]
+    pub fn fuse(&self) -> impl Fn() + Send + use<> {
+        let device = self.context.device.clone();
+        move || device.destroy()
     }
 
     fn compile(&mut self) -> Result<()> {

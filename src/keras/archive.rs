@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::weights::hdf5::Region;
@@ -29,15 +30,15 @@ pub fn open(path: &Path) -> Result<Archive> {
     let origin = path.display().to_string();
     let fail = |problem: String| Error::model(&origin, problem);
     let open = || File::open(path).map_err(Error::io("read the model", path));
-    let damaged = |problem: zip::result::ZipError| fail(format!("damaged .keras archive: {problem}"));
-    let mut archive = ZipArchive::new(open()?).map_err(damaged)?;
+    let damaged = |what: &str, problem: ZipError| fail(format!("damaged .keras archive: {what}: {problem}"));
+    let mut archive = ZipArchive::new(open()?).map_err(|problem| damaged("its list of files", problem))?;
     let mut config = String::new();
-    let entry = archive.by_name("config.json").map_err(damaged)?;
+    let entry = archive.by_name("config.json").map_err(|problem| damaged("config.json", problem))?;
     entry
         .take(MAX_CONFIG_BYTES)
         .read_to_string(&mut config)
         .map_err(|problem| fail(format!("config.json: {problem}")))?;
-    let entry = archive.by_name(WEIGHTS_ENTRY).map_err(damaged)?;
+    let entry = archive.by_name(WEIGHTS_ENTRY).map_err(|problem| damaged(WEIGHTS_ENTRY, problem))?;
     if entry.compression() != CompressionMethod::Stored {
         return Err(fail(format!("{WEIGHTS_ENTRY} is compressed, which Keras never does; pack it anew without")));
     }

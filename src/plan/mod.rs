@@ -9,8 +9,9 @@ mod step;
 
 pub use layout::{Layout, TextureSize};
 pub use shader::Shader;
-pub use step::{Dispatch, Step, Weights};
+pub use step::{CONV2D_3X3_ROWS, CONV2D_QUADS, CONV2D_ROWS, DENSE_SAMPLES, Dispatch, Step, Weights};
 
+use crate::executor::requested_batch;
 use crate::{Error, Network, Result};
 
 /// What an adapter can hold and launch, as far as plans depend on it.
@@ -30,7 +31,7 @@ pub struct Limits {
     pub workgroup_rows: usize,
 }
 
-/// Threads of a workgroup along x, in every shader.
+/// Threads of a workgroup along x, in every shader: `WORKGROUP_WIDTH` of `shaders/common.wgsl`.
 pub const WORKGROUP_WIDTH: usize = 8;
 
 /// The most steps of a shader's loops: Mesa's software rasteriser before version 23 silently ends them after so many.
@@ -61,10 +62,10 @@ pub struct Plan {
 
 impl Plan {
     /// Plans `network`. Where `batch` is `None`, the largest batch up to 8 is taken that the limits allow. A network that
-    /// does not fit is an [`Error::Device`] that says which layer needs what.
+    /// does not fit is an [`Error::Device`] that says which layer needs what; a batch of 0 is an [`Error::Usage`].
     pub fn new(network: &Network, limits: &Limits, batch: Option<usize>) -> Result<Plan> {
         let explain = |problem| Error::Device(format!("this adapter cannot run the network: {problem}"));
-        if let Some(batch) = batch {
+        if let Some(batch) = requested_batch(batch)? {
             return Plan::for_batch(network, limits, batch).map_err(explain);
         }
         let mut batch = PREFERRED_BATCH;

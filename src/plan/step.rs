@@ -5,12 +5,13 @@ use crate::ops::{self, Activation, Op, Pool2d, PoolKind, Window, ZeroPad2d};
 use super::layout::{Layout, TextureSize};
 use super::{Limits, MAX_LOOP_STEPS, Shader, WORKGROUP_WIDTH};
 
-/// Output rows that one thread of `conv2d.wgsl` and `conv2d_3x3.wgsl` computes.
+/// Output rows that one thread of `conv2d.wgsl` computes: its `TILE_ROWS`.
 pub const CONV2D_ROWS: usize = 4;
+/// Output rows that one thread of `conv2d_3x3.wgsl` computes: its `TILE_ROWS`.
 pub const CONV2D_3X3_ROWS: usize = 8;
-/// Quads of output channels that one thread of either computes.
+/// Quads of output channels that one thread of either computes: their `TILE_QUADS`.
 pub const CONV2D_QUADS: usize = 2;
-/// Samples that one thread of `dense.wgsl` computes.
+/// Samples that one thread of `dense.wgsl` computes: its `TILE_SAMPLES`.
 pub const DENSE_SAMPLES: usize = 4;
 
 /// What makes one node's output.
@@ -213,8 +214,8 @@ fn check_loop(steps: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// The number that shaders know an activation by; `shaders/activation.wgsl` has the other half, and the op tests hold
-/// them to each other.
+/// The number that shaders know an activation by; `shaders/common.wgsl` has the other half, and the op tests, which run
+/// every activation, hold them to each other.
 fn activation_code(activation: Activation) -> u32 {
     match activation {
         Activation::Linear => 0,

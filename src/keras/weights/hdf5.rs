@@ -9,8 +9,9 @@ use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex};
 
-use hdf5_pure::{AttrValue, DType, Datatype, DatatypeByteOrder, File, FormatError, Group, Layout, Source};
+use hdf5_pure::{AttrValue, File, FormatError, Group, Source};
 
+use super::storage::{self, Place, Precision};
 use crate::parameter::ParameterSource;
 use crate::{Error, Result};
 
@@ -129,63 +130,26 @@ impl Hdf5 {
     /// The dataset at `path` below `group`, checked to be of a kind that can be read.
     pub fn tensor(self: &Arc<Hdf5>, group: &Group, path: &str) -> Result<StoredTensor> {
         let fail = |problem: String| self.error(format!("weight {path}: {problem}"));
-        let dataset = group.dataset(path).map_err(|problem| fail(problem.to_string()))?;
+        let dataset = group.dataset(path).map_err(|problem| {
+            fail(format!("it is missing, damaged, or a link, which is not followed: {problem}. Save the weights again"))
+        })?;
         let shape = dataset.shape().map_err(|problem| fail(problem.to_string()))?;
-        let shape: Vec<usize> = shape.iter().map(|&dim| usize::try_from(dim).unwrap_or(usize::MAX)).collect();
-        let dtype = dataset.dtype().map_err(|problem| fail(problem.to_string()))?;
-        if !matches!(dtype, DType::F32 | DType::F64) {
-            return Err(fail(format!("its type is {dtype}; float32 and float64 can be read: save it as float32")));
-        }
-        let layout = dataset.layout().map_err(|problem| fail(problem.to_string()))?;
-        let little_endian = matches!(
-            dataset.datatype(),
-            Ok(Datatype::FloatingPoint { size: 4, byte_order: DatatypeByteOrder::LittleEndian, .. })
-        );
-        let place = match layout {
-            Layout::Contiguous { address: Some(address), size } if little_endian && !cfg!(target_endian = "big") => {
-                Place::OnePiece { address, size }
-            }
-            Layout::Contiguous { address: None, .. } => return Err(fail("it was never written".into())),
-            Layout::Contiguous { .. } | Layout::Compact { .. } => Place::Elsewhere,
-            Layout::Chunked { chunk_shape, .. } => {
-                let larger = chunk_shape.iter().zip(&shape).any(|(&chunk, &dim)| chunk > dim as u64);
-                if larger || chunk_shape.len() != shape.len() {
-                    return Err(fail(format!("its chunks {chunk_shape:?} are larger than its shape {shape:?}")));
-                }
-                Place::Elsewhere
-            }
-            _ => return Err(fail("its values are in other files or datasets, which is not supported".into())),
-        };
-        Ok(StoredTensor {
-            hdf5: self.clone(),
-            dataset,
-            name: path.to_owned(),
-            shape,
-            place,
-            double: dtype == DType::F64,
-        })
+        let place = storage::place(&dataset, &shape, self.region.len).map_err(fail)?;
+        // Fits: a shape whose values are in the file.
+        let shape = shape.into_iter().map(|dim| dim as usize).collect();
+        Ok(StoredTensor { hdf5: self.clone(), dataset, name: path.to_owned(), shape, place })
     }
-}
-
-/// Where a tensor's values are.
-#[derive(Debug, Clone, Copy)]
-enum Place {
-    /// Little-endian f32 in one piece.
-    OnePiece { address: u64, size: u64 },
-    /// In chunks, in the header, or in another type.
-    Elsewhere,
 }
 
 /// A tensor of a weights file, not yet read.
 pub struct StoredTensor {
     hdf5: Arc<Hdf5>,
     dataset: hdf5_pure::Dataset,
-    /// Its path in the layer's group.
+    /// Its path below the group of all layers.
     pub name: String,
     /// As the file declares it; not to be trusted before it was compared with the architecture.
     pub shape: Vec<usize>,
     place: Place,
-    double: bool,
 }
 
 impl fmt::Debug for StoredTensor {
@@ -198,20 +162,19 @@ impl ParameterSource for StoredTensor {
     fn load(&self, len: usize) -> Result<Vec<f32>> {
         let fail = |problem: String| self.hdf5.error(format!("weight {}: {problem}", self.name));
         let values = match self.place {
-            Place::OnePiece { address, size } => {
-                if size != len as u64 * 4 || address.checked_add(size).is_none_or(|end| end > self.hdf5.region.len) {
-                    return Err(fail(format!("{len} values were expected, {size} bytes at {address} are declared")));
-                }
+            Place::OnePiece { address } => {
                 let mut values = vec![0f32; len];
                 let bytes = bytemuck::cast_slice_mut(&mut values);
                 self.hdf5.region.read(address, bytes).map_err(|problem| fail(problem.to_string()))?;
                 values
             }
-            Place::Elsewhere if self.double => {
+            Place::Elsewhere(Precision::Single) => {
+                self.dataset.read_f32().map_err(|problem| fail(problem.to_string()))?
+            }
+            Place::Elsewhere(Precision::Double) => {
                 let values = self.dataset.read_f64().map_err(|problem| fail(problem.to_string()))?;
                 values.into_iter().map(|value| value as f32).collect()
             }
-            Place::Elsewhere => self.dataset.read_f32().map_err(|problem| fail(problem.to_string()))?,
         };
         if values.len() != len {
             return Err(fail(format!("{len} values were expected, {} are stored", values.len())));

@@ -63,5 +63,5 @@ fn tensors(file: &Arc<Hdf5>, container: &Group, group: &str) -> Result<Vec<super
     let Ok(vars) = container.group(&path) else { return Ok(Vec::new()) };
     let mut names = vars.datasets().map_err(|problem| file.error(format!("{path}: {problem}")))?;
     names.sort_by_key(|name| name.parse::<u64>().unwrap_or(u64::MAX));
-    names.iter().map(|name| file.tensor(&vars, name)).collect()
+    names.iter().map(|name| file.tensor(container, &format!("{path}/{name}"))).collect()
 }

@@ -19,7 +19,7 @@ pub fn layers(file: &Arc<Hdf5>, group: &Group) -> Result<Vec<StoredLayer>> {
         let weights =
             file.strings(&layer, "weight_names")?.ok_or_else(|| missing(&format!("weight_names of layer {name}")))?;
         // Keras on Windows has written backslashes.
-        let tensors = weights.iter().map(|weight| file.tensor(&layer, &weight.replace('\\', "/")));
+        let tensors = weights.iter().map(|weight| file.tensor(group, &format!("{name}/{}", weight.replace('\\', "/"))));
         let tensors = tensors.collect::<Result<Vec<_>>>()?;
         if !tensors.is_empty() {
             layers.push(StoredLayer { name, tensors });

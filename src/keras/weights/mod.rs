@@ -4,6 +4,7 @@ mod convert;
 pub mod hdf5;
 mod keras3;
 mod legacy;
+mod storage;
 
 use std::sync::Arc;
 
