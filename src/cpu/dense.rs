@@ -88,19 +88,26 @@ fn add_products<'a, S: Simd, const N: usize>(
 ) -> &'a mut [f32] {
     let samples: [&[f32]; N] = std::array::from_fn(|_| samples.next().expect("as many samples as sums"));
     let (sums, rest) = sums.split_at_mut(N * units);
-    for unit in (0..units).step_by(S::F32_LANES) {
+    let whole = units / S::F32_LANES * S::F32_LANES;
+    for unit in (0..whole).step_by(S::F32_LANES) {
         let mut vectors = [simd.splat_f32s(0.0); N];
         for n in 0..N {
-            vectors[n] = load(simd, &sums[n * units..][unit..units]);
+            vectors[n] = load::<S>(&sums[n * units + unit..]);
         }
         for (index, row) in weights.chunks_exact(units).enumerate() {
-            let weights = load(simd, &row[unit..]);
+            let weights = load::<S>(&row[unit..]);
             for n in 0..N {
                 vectors[n] = simd.mul_add_e_f32s(simd.splat_f32s(samples[n][index]), weights, vectors[n]);
             }
         }
         for n in 0..N {
-            store(simd, vectors[n], &mut sums[n * units..][unit..units]);
+            store::<S>(vectors[n], &mut sums[n * units + unit..]);
+        }
+    }
+    for (n, sample) in samples.iter().enumerate() {
+        for (value, row) in sample.iter().zip(weights.chunks_exact(units)) {
+            let sums = &mut sums[n * units..][whole..units];
+            sums.iter_mut().zip(&row[whole..]).for_each(|(sum, weight)| *sum += value * weight);
         }
     }
     rest

@@ -2,22 +2,17 @@
 
 use pulp::Simd;
 
-/// The first channels, and zeros where there are fewer than a vector holds.
+/// The first channels, of which there is at least a whole vector: what handles fewer would be a call, and a call keeps all
+/// that is around it out of the registers.
 #[inline(always)]
-pub fn load<S: Simd>(simd: S, channels: &[f32]) -> S::f32s {
-    match S::as_simd_f32s(channels).0.first() {
-        Some(vector) => *vector,
-        None => simd.partial_load_f32s(channels),
-    }
+pub fn load<S: Simd>(channels: &[f32]) -> S::f32s {
+    S::as_simd_f32s(&channels[..S::F32_LANES]).0[0]
 }
 
-/// Writes to the first channels, or to as many as there are.
+/// Writes to the first channels.
 #[inline(always)]
-pub fn store<S: Simd>(simd: S, vector: S::f32s, channels: &mut [f32]) {
-    match S::as_mut_simd_f32s(channels).0.first_mut() {
-        Some(place) => *place = vector,
-        None => simd.partial_store_f32s(channels, vector),
-    }
+pub fn store<S: Simd>(vector: S::f32s, channels: &mut [f32]) {
+    S::as_mut_simd_f32s(&mut channels[..S::F32_LANES]).0[0] = vector;
 }
 
 /// `factor * x + y`.

@@ -10,6 +10,8 @@ use bytemuck::{Pod, Zeroable};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::lanes::store;
+
 /// Terms of one row that lie together in packed rows: a cache line of them.
 pub const GROUP: usize = 16;
 /// Vectors of columns in a block.
@@ -80,7 +82,7 @@ pub fn packed_position<const ROWS: usize>(terms: usize, row: usize, term: usize)
 }
 
 /// `output = rows * columns` for the columns of one panel: `[terms, 2 vectors]`. `rows` are `count` packed rows of `terms`
-/// terms. Rows of `output` are `stride` apart; as many are written as blocks have, so there must be room for whole ones.
+/// terms. Rows of `output` are `stride` apart; there must be room for whole blocks, of which some rows may be left as they are.
 #[inline(always)]
 pub fn multiply<S: Simd, const ROWS: usize>(
     simd: S,
@@ -93,19 +95,26 @@ pub fn multiply<S: Simd, const ROWS: usize>(
     let rows = rows.as_chunks::<GROUP>().0.as_chunks::<ROWS>().0;
     let blocks = rows.chunks_exact(panel.len()).take(count.div_ceil(ROWS));
     for (block, rows) in blocks.enumerate() {
-        multiply_block(simd, rows, panel, &mut output[block * ROWS * stride..], stride);
+        let output = &mut output[block * ROWS * stride..];
+        match count - block * ROWS {
+            ..=4 => multiply_block::<S, ROWS, 4>(simd, rows, panel, output, stride),
+            5..=8 if ROWS > 8 => multiply_block::<S, ROWS, 8>(simd, rows, panel, output, stride),
+            _ => multiply_block::<S, ROWS, ROWS>(simd, rows, panel, output, stride),
+        }
     }
 }
 
+/// The first `COUNT` rows of a block.
+
 #[inline(always)]
-fn multiply_block<S: Simd, const ROWS: usize>(
+fn multiply_block<S: Simd, const ROWS: usize, const COUNT: usize>(
     simd: S,
     rows: &[[[f32; GROUP]; ROWS]],
     panel: &[[[S::f32s; VECTORS]; GROUP]],
     output: &mut [f32],
     stride: usize,
 ) {
-    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; COUNT];
     for (rows, weights) in rows.iter().zip(panel) {
         for (term, weights) in weights.iter().enumerate() {
             for (row, sums) in rows.iter().zip(&mut sums) {
@@ -117,7 +126,10 @@ fn multiply_block<S: Simd, const ROWS: usize>(
         }
     }
     for (row, sums) in sums.iter().enumerate() {
-        S::as_mut_simd_f32s(&mut output[row * stride..][..VECTORS * S::F32_LANES]).0.copy_from_slice(sums);
+        let output = &mut output[row * stride..][..VECTORS * S::F32_LANES];
+        for (place, sum) in output.chunks_exact_mut(S::F32_LANES).zip(sums) {
+            store::<S>(*sum, place);
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 use std::ops::Range;
 
+use bytemuck::Zeroable;
 use pulp::Simd;
 use rayon::prelude::*;
 
@@ -24,11 +25,13 @@ const OUT: usize = 4;
 const IN: usize = 6;
 /// Matrix products.
 const FREQUENCIES: usize = IN * IN;
-/// Tiles that are transformed and multiplied together, in whole blocks of 6 or 14: enough that the weights, read once a
-/// group, are used often; few enough that the transforms stay in a cache from one stage to the next.
-const TILES: usize = 84;
-/// Fewer channels than this make products too thin.
-const MIN_CHANNELS: usize = 16;
+/// Tiles that are transformed and multiplied together where the weights stay in a cache: few, so that their transforms
+/// stay there too.
+const FEW_TILES: usize = 14;
+/// Tiles where the weights do not: many, because the weights are read once for them.
+const MANY_TILES: usize = 112;
+/// Pairs of channels whose transformed weights, 5 MB, stay in a cache.
+const FEW_PAIRS: usize = 128 * 256;
 /// Pairs of channels whose weights are transformed together.
 const PAIRS: usize = 8;
 
@@ -54,7 +57,8 @@ impl Winograd {
     /// Whether `op` is a convolution that this computes, and computes faster.
     pub fn takes(op: &ops::Conv2d) -> bool {
         let fits = op.window.kernel == [3, 3] && op.window.stride == [1, 1];
-        fits && op.c_in >= MIN_CHANNELS && op.c_out >= MIN_CHANNELS
+        // Fewer channels than a group make products too thin.
+        fits && op.c_in.is_multiple_of(GROUP) && op.c_out.is_multiple_of(GROUP)
     }
 
     /// Reads the weights of `op` for samples of shape `input`, and transforms them.
@@ -88,15 +92,15 @@ impl Winograd {
 
     /// `input` `[n, h, w, c_in]`, `output` `[n, oh, ow, c_out]`, or where it is to be pooled `[n, oh / 2, ow / 2, c_out]`.
     pub fn run(&self, n: usize, input: &[f32], output: &mut [f32], pooled: bool) {
-        let Panels { block, terms, columns, .. } = self.weights;
+        let Panels { block, columns, .. } = self.weights;
         let target = Target { winograd: self, step: if pooled { 2 } else { 1 } };
         self.tasks(n, output, target).into_par_iter().for_each(|(strips, output)| {
             let tiles = strips.start * self.tiles_per_strip()..strips.end * self.tiles_per_strip();
-            for first in tiles.clone().step_by(TILES) {
-                let tiles = first..tiles.end.min(first + TILES);
+            for first in tiles.clone().step_by(self.group()) {
+                let tiles = first..tiles.end.min(first + self.group());
                 // Not a power of two apart, or all frequencies of a tile would share a cache set.
                 let stride = |channels| packed_len(block, tiles.len(), channels) + GROUP;
-                let (v_stride, m_stride) = (stride(terms), stride(columns));
+                let (v_stride, m_stride) = (stride(self.c_in), stride(columns));
                 with_scratch(FREQUENCIES * (v_stride + m_stride), |scratch| {
                     let (v, m) = scratch.split_at_mut(FREQUENCIES * v_stride);
                     let output = Part { target, first_strip: strips.start, values: &mut *output };
@@ -115,11 +119,17 @@ impl Winograd {
         self.output[1].div_ceil(OUT)
     }
 
+    /// Tiles that are transformed and multiplied together.
+    fn group(&self) -> usize {
+        let few = self.c_in * self.c_out <= FEW_PAIRS;
+        if few { FEW_TILES.next_multiple_of(self.weights.block.rows) } else { MANY_TILES }
+    }
+
     /// Ranges of strips with the part of the output that they fill: as many strips to each thread.
     fn tasks<'a>(&self, n: usize, mut output: &'a mut [f32], target: Target<'_>) -> Vec<(Range<usize>, &'a mut [f32])> {
         let strips = n * self.strips_per_image();
         let threads = rayon::current_num_threads();
-        let rounds = (strips * self.tiles_per_strip()).div_ceil(threads * TILES);
+        let rounds = (strips * self.tiles_per_strip()).div_ceil(threads * self.group());
         let count = (rounds * threads).min(strips);
         let bounds = (0..=count).map(|task| task * strips / count);
         let mut tasks = Vec::with_capacity(count);
@@ -219,24 +229,17 @@ impl Task for Group<'_> {
 impl Group<'_> {
     #[inline(always)]
     fn transform_inputs<S: Simd, const ROWS: usize>(&mut self, simd: S) {
-        let terms = self.winograd.weights.terms;
+        let c_in = self.winograd.c_in;
         for (row, tile) in self.tiles.clone().enumerate() {
             let pixels = self.winograd.pixels(self.input, tile);
-            for c in (0..terms).step_by(S::F32_LANES) {
-                let mut columns = [[simd.splat_f32s(0.0); IN]; IN];
-                for x in 0..IN {
-                    let mut column = [simd.splat_f32s(0.0); IN];
-                    for y in 0..IN {
-                        column[y] = load(simd, &pixels[y][x][c.min(self.winograd.c_in)..]);
-                    }
-                    columns[x] = input_transform(simd, column);
-                }
-                let start = packed_position::<ROWS>(terms, row, c / GROUP * GROUP) + c % GROUP;
+            for c in (0..c_in).step_by(S::F32_LANES) {
+                let column = |x| input_transform(simd, input_column::<S>(&pixels, x, c));
+                let columns = OnStack([column(0), column(1), column(2), column(3), column(4), column(5)]);
+                let start = packed_position::<ROWS>(c_in, row, c / GROUP * GROUP) + c % GROUP;
                 for y in 0..IN {
-                    let values = input_transform(simd, row_of(&columns, y));
+                    let values = input_transform(simd, row_of(&columns.0, y));
                     for x in 0..IN {
-                        let place = &mut self.v[(y * IN + x) * self.v_stride + start..][..S::F32_LANES];
-                        store(simd, values[x], place);
+                        store::<S>(values[x], &mut self.v[(y * IN + x) * self.v_stride + start..]);
                     }
                 }
             }
@@ -281,23 +284,27 @@ impl Group<'_> {
     #[inline(always)]
     fn output_tile<S: Simd>(&self, simd: S, row: usize, c: usize) -> [[S::f32s; OUT]; OUT] {
         let start = row * self.winograd.weights.columns + c;
-        let mut columns = [[simd.splat_f32s(0.0); OUT]; IN];
-        for x in 0..IN {
-            let mut column = [simd.splat_f32s(0.0); IN];
-            for y in 0..IN {
-                column[y] = load(simd, &self.m[(y * IN + x) * self.m_stride + start..]);
-            }
-            columns[x] = output_transform(simd, column);
-        }
-        let bias = load(simd, &self.winograd.bias[c..]);
+        let column = |x| output_transform(simd, self.product_column::<S>(start, x));
+        let columns = OnStack([column(0), column(1), column(2), column(3), column(4), column(5)]);
+        let bias = load::<S>(&self.winograd.bias[c..]);
         let mut tile = [[simd.splat_f32s(0.0); OUT]; OUT];
         for y in 0..OUT {
-            let pixels = output_transform(simd, row_of(&columns, y));
+            let pixels = output_transform(simd, row_of(&columns.0, y));
             for x in 0..OUT {
                 tile[y][x] = activate(simd, self.winograd.activation, simd.add_f32s(pixels[x], bias));
             }
         }
         tile
+    }
+
+    /// Column `x` of the frequencies' products from `start` on.
+    #[inline(always)]
+    fn product_column<S: Simd>(&self, start: usize, x: usize) -> [S::f32s; IN] {
+        let mut column = [S::f32s::zeroed(); IN];
+        for y in 0..IN {
+            column[y] = load::<S>(&self.m[(y * IN + x) * self.m_stride + start..]);
+        }
+        column
     }
 
     /// Writes the pixels within `[rows, columns]` of a tile that begins at pixel `first` of the part.
@@ -315,15 +322,24 @@ impl Group<'_> {
             for x in 0..SIZE {
                 if y < rows && x < columns {
                     let pixel = &mut self.output.values[(first + y * width + x) * c_out..][c..c_out];
-                    store(simd, tile[y][x], pixel);
+                    store::<S>(tile[y][x], pixel);
                     if matches!(self.winograd.activation, Activation::Sigmoid | Activation::Tanh) {
-                        let len = pixel.len().min(S::F32_LANES);
-                        activate_in_place(self.winograd.activation, &mut pixel[..len]);
+                        activate_in_place(self.winograd.activation, &mut pixel[..S::F32_LANES]);
                     }
                 }
             }
         }
     }
+}
+
+/// Column `x` of a tile's pixels, their channels from `c` on.
+#[inline(always)]
+fn input_column<S: Simd>(pixels: &[[&[f32]; IN]; IN], x: usize, c: usize) -> [S::f32s; IN] {
+    let mut column = [S::f32s::zeroed(); IN];
+    for y in 0..IN {
+        column[y] = load::<S>(&pixels[y][x][c..]);
+    }
+    column
 }
 
 /// The activations that are an operation on vectors; the others are left to [`activate_in_place`].
@@ -349,6 +365,10 @@ fn maxima<S: Simd>(simd: S, tile: [[S::f32s; OUT]; OUT]) -> [[S::f32s; OUT / 2];
     }
     maxima
 }
+
+/// More vectors than there are registers: where they go to memory, none straddles two cache lines.
+#[repr(align(64))]
+struct OnStack<T>(T);
 
 /// Row `y` of a matrix that is stored by columns.
 #[inline(always)]
@@ -394,7 +414,7 @@ struct WeightTransform<'a> {
     c_out: usize,
     /// The panel's first output channel.
     column: usize,
-    /// `[FREQUENCIES, c_in and zeros, columns of a panel]`.
+    /// `[FREQUENCIES, c_in, columns of a panel]`.
     panel: &'a mut [f32],
 }
 
@@ -403,8 +423,7 @@ impl Task for WeightTransform<'_> {
 
     #[inline(always)]
     fn run<S: Simd, const ROWS: usize>(self, _: S) {
-        let terms = self.c_in.next_multiple_of(GROUP);
-        let width = self.panel.len() / (FREQUENCIES * terms);
+        let width = self.panel.len() / (FREQUENCIES * self.c_in);
         let count = width.min(self.c_out - self.column);
         for c in 0..self.c_in {
             for first in (0..count).step_by(PAIRS) {
@@ -422,7 +441,7 @@ impl Task for WeightTransform<'_> {
                 for v in 0..IN {
                     let column = weight_transform([rows[0][v], rows[1][v], rows[2][v]]);
                     for (u, values) in column.iter().enumerate() {
-                        let start = ((u * IN + v) * terms + c) * width + first;
+                        let start = ((u * IN + v) * self.c_in + c) * width + first;
                         for (place, value) in self.panel[start..][..pairs].iter_mut().zip(values) {
                             *place = *value as f32;
                         }
