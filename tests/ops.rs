@@ -11,6 +11,7 @@ use support::backends::{Backend, backends};
 use support::cases::{self, Case};
 use support::compare::{Tolerance, compare};
 use support::compare_tests;
+use vgg_wgpu::cpu::CpuExecutor;
 use vgg_wgpu::executor::Executor;
 use vgg_wgpu::reference::ReferenceExecutor;
 use vgg_wgpu::{Network, Tensor};
@@ -23,6 +24,9 @@ fn main() -> ExitCode {
             let trial = Trial::test(format!("{}/{}", backend.name, case.name), move || check(backend, &case));
             trials.push(trial.with_ignored_flag(backend.ignored));
         }
+    }
+    for case in cases::all() {
+        trials.push(Trial::test(format!("cpu_alone/{}", case.name), move || check_alone(&case)));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -41,6 +45,28 @@ fn check(backend: Backend, case: &Case) -> Result<(), Failed> {
     compare_layers(&case.network, &traced, case)?;
     let again = executor.run(case.samples.as_input())?;
     compare(&again, &actual, Tolerance::EXACT).map_err(|problem| format!("the second run differs: {problem}"))?;
+    Ok(())
+}
+
+/// On the CPU a sample's output has the same bits whatever batch it is in, however many threads there are, and whether the
+/// layers are shown one by one or computed together.
+fn check_alone(case: &Case) -> Result<(), Failed> {
+    let differs = |what: &str| Err(format!("{what} differs").into());
+    let mut single = CpuExecutor::new(case.network.clone(), Some(1), Some(case.n))?;
+    let expected = single.run(case.samples.as_input())?;
+    let (_, traced) = trace(&mut single, case)?.pop().expect("a case has layers");
+    if traced.data != expected.data {
+        return differs("the trace");
+    }
+    let mut parallel = CpuExecutor::new(case.network.clone(), Some(3), Some(case.n))?;
+    if parallel.run(case.samples.as_input())?.data != expected.data {
+        return differs("what three threads compute");
+    }
+    for index in 0..case.n {
+        if parallel.run(case.sample(index).as_input())?.data != expected.sample(index) {
+            return differs(&format!("sample {index} alone"));
+        }
+    }
     Ok(())
 }
 

@@ -105,7 +105,6 @@ pub fn multiply<S: Simd, const ROWS: usize>(
 }
 
 /// The first `COUNT` rows of a block.
-
 #[inline(always)]
 fn multiply_block<S: Simd, const ROWS: usize, const COUNT: usize>(
     simd: S,
@@ -165,5 +164,58 @@ impl Panels {
         let len = self.terms * self.block.columns;
         let index = column / self.block.columns * self.matrices + matrix;
         &bytemuck::cast_slice(&self.values)[index * len..][..len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pulp::Scalar;
+
+    use super::*;
+
+    /// `count` packed rows of `terms` terms with one panel: small whole numbers, so every sum is exact.
+    struct Check {
+        count: usize,
+        terms: usize,
+    }
+
+    impl Task for Check {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<S: Simd, const ROWS: usize>(self, simd: S) {
+            let Check { count, terms } = self;
+            let columns = VECTORS * S::F32_LANES;
+            let value = |row: usize, term: usize| ((row * 7 + term * 3) % 11) as f32 - 5.0;
+            let weight = |term: usize, column: usize| ((term * 5 + column * 2) % 13) as f32 - 6.0;
+            let space = count.next_multiple_of(ROWS);
+            let mut rows = vec![f32::NAN; space * terms];
+            for (row, term) in (0..count).flat_map(|row| (0..terms).step_by(GROUP).map(move |term| (row, term))) {
+                let group = &mut rows[packed_position::<ROWS>(terms, row, term)..][..GROUP];
+                group.iter_mut().enumerate().for_each(|(offset, place)| *place = value(row, term + offset));
+            }
+            let panel: Vec<f32> = (0..terms * columns).map(|i| weight(i / columns, i % columns)).collect();
+            let mut output = vec![f32::NAN; space * columns];
+            multiply::<S, ROWS>(simd, (&rows, count), &panel, &mut output, columns);
+            for (index, &actual) in output[..count * columns].iter().enumerate() {
+                let (row, column) = (index / columns, index % columns);
+                let expected: f32 = (0..terms).map(|term| value(row, term) * weight(term, column)).sum();
+                assert_eq!(actual, expected, "{count} rows of {terms}, {columns} columns: row {row}, column {column}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_of_vectors_gives_the_same_products() {
+        for terms in [GROUP, 3 * GROUP] {
+            for count in 1..=31 {
+                Scalar.vectorize(ByRegisters(Check { count, terms }));
+                dispatch(Check { count, terms });
+                #[cfg(target_arch = "x86_64")]
+                if let Some(avx2) = pulp::x86::V3::try_new() {
+                    Simd::vectorize(avx2, ByRegisters(Check { count, terms }));
+                }
+            }
+        }
     }
 }

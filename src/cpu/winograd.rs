@@ -5,6 +5,8 @@
 //! sums over input channels become one matrix product for each of the 36 frequencies. The interpolation points are 0,
 //! +-sqrt(1/2), +-sqrt(2) and infinity, which round half as much as 0, +-1, +-2.
 
+#![expect(clippy::needless_range_loop, reason = "indices name the place in a matrix of vectors")]
+
 use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 use std::ops::Range;
 
@@ -272,9 +274,9 @@ impl Group<'_> {
             for c in (0..c_out).step_by(S::F32_LANES) {
                 let tile = self.output_tile(simd, row, c);
                 if target.step == 1 {
-                    self.store(simd, tile, [rows, columns], first, c);
+                    self.store::<S, OUT>(tile, [rows, columns], first, c);
                 } else {
-                    self.store(simd, maxima(simd, tile), [rows, columns], first, c);
+                    self.store::<S, { OUT / 2 }>(maxima(simd, tile), [rows, columns], first, c);
                 }
             }
         }
@@ -311,7 +313,6 @@ impl Group<'_> {
     #[inline(always)]
     fn store<S: Simd, const SIZE: usize>(
         &mut self,
-        simd: S,
         tile: [[S::f32s; SIZE]; SIZE],
         [rows, columns]: [usize; 2],
         first: usize,

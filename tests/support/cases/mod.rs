@@ -45,6 +45,16 @@ impl Samples {
 }
 
 impl Case {
+    /// The `index`th sample as a batch of its own.
+    pub fn sample(&self, index: usize) -> Samples {
+        let len = self.network.input.len();
+        let range = index * len..(index + 1) * len;
+        match &self.samples {
+            Samples::Pixels(pixels) => Samples::Pixels(pixels[range].to_vec()),
+            Samples::Values(values) => Samples::Values(values[range].to_vec()),
+        }
+    }
+
     /// `n` samples whose every value is far from the case's, NaN where the type has it.
     pub fn poison(&self, n: usize) -> Samples {
         let len = n * self.network.input.len();
