@@ -38,9 +38,10 @@ impl CpuExecutor {
             ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("cpu-{index}")).build().map_err(
                 |problem| Error::Device(format!("cannot start {threads} threads: {problem}; ask for fewer")),
             )?;
-        // Loaded in parallel: reading one layer's weights, and repacking another's.
+        // One thread reads a layer's weights while others repack another's. Of several errors the first layer's counts.
         let compile = |node: &Node| Step::compile(&node.op, node.input);
-        let steps: Vec<Step> = pool.install(|| network.nodes.par_iter().map(compile).collect::<Result<_>>())?;
+        let compiled: Vec<Result<Step>> = pool.install(|| network.nodes.par_iter().map(compile).collect());
+        let steps = compiled.into_iter().collect::<Result<Vec<_>>>()?;
         let next = network.nodes.iter().skip(1).map(|node| Some(&node.op)).chain([None]);
         let pooled =
             steps.iter().zip(next).map(|(step, next)| next.is_some_and(|next| step.takes_pool(next))).collect();
