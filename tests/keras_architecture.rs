@@ -297,7 +297,7 @@ fn mutated_fixtures_never_panic() {
     let mutation =
         (0..texts.len(), proptest::collection::vec((0usize..1 << 20, 0usize..4, proptest::num::u8::ANY), 1..6));
     let (accepted, refused) = (Cell::new(0), Cell::new(0));
-    TestRunner::new(Config { cases: 3000, failure_persistence: None, ..Config::default() })
+    TestRunner::new(Config { cases: 10_000, failure_persistence: None, ..Config::default() })
         .run(&mutation, |(text, edits)| {
             let mut bytes = texts[text].clone();
             for (position, edit, byte) in edits {
