@@ -22,6 +22,8 @@ pub struct ExtractOptions {
     pub filter: Filter,
     /// Decoding threads, at least 1.
     pub threads: usize,
+    /// Whether images are decoded as by [`images::decode_lenient`].
+    pub lenient: bool,
 }
 
 /// What happens during a run, for whoever shows it.
@@ -79,7 +81,7 @@ pub fn extract(
             scope.spawn(move || {
                 for job in jobs {
                     // The receiver is gone only where the run has already failed.
-                    let _ = job.slot.send(load_pixels(&job.image.path, size, options.filter));
+                    let _ = job.slot.send(load_pixels_with(&job.image.path, size, options));
                 }
             });
         }
@@ -91,6 +93,11 @@ pub fn extract(
 /// One image as the network takes it: decoded, and resized to `[h, w]`.
 pub fn load_pixels(path: &Path, [h, w]: [usize; 2], filter: Filter) -> Result<Vec<u8>, ImageError> {
     Ok(images::resize(&images::load(path)?, w, h, filter).pixels)
+}
+
+fn load_pixels_with(path: &Path, [h, w]: [usize; 2], options: ExtractOptions) -> Pixels {
+    let image = if options.lenient { images::load_lenient(path)? } else { images::load(path)? };
+    Ok(images::resize(&image, w, h, options.filter).pixels)
 }
 
 type Pixels = Result<Vec<u8>, ImageError>;

@@ -24,6 +24,16 @@ fn a_broken_image_is_left_out_and_told_by_exit_code_3() {
 }
 
 #[test]
+fn a_truncated_jpeg_counts_only_when_lenient() {
+    let fixture = Fixture::new();
+    let cut = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/images/lenient/baseline_420_800.jpg");
+    fs::copy(cut, fixture.path("images/d.jpg")).unwrap();
+    fixture.extract(&[]).code(3).stderr(contains("d.jpg").and(contains("truncated")));
+    fixture.extract(&["--overwrite", "--lenient"]).code(0);
+    assert_eq!(read_features(&fixture.path("features.pkl")), ["a", "b", "c", "d"]);
+}
+
+#[test]
 fn a_lost_image_is_told_in_quiet_runs_too() {
     let fixture = Fixture::new();
     fs::write(fixture.path("images/d.jpg"), b"\xff\xd8\xff\xe0 this is no image").unwrap();

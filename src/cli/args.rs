@@ -21,7 +21,7 @@ Exit codes:
   0  all good
   1  runtime or I/O error
   2  usage
-  3  finished, but some images failed (the output is there)
+  3  finished, but some images failed (the output is there); for inspect, the file has problems
   5  no usable adapter, or the device was lost
   6  model unsupported or malformed";
 
@@ -39,6 +39,8 @@ pub enum Command {
     Classify(ClassifyArgs),
     /// List the GPU adapters and say which device is taken by default
     Devices,
+    /// Say what is in a features.pkl, ours or Python's, and what is wrong with it; nothing in it is executed
+    Inspect(InspectArgs),
     /// Compare the GPU shaders with the CPU, layer by layer
     Verify(VerifyArgs),
 }
@@ -102,6 +104,9 @@ pub struct ExtractArgs {
     /// Decoding threads [default: one a core]
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZero<usize>>,
+    /// Take truncated and damaged JPEGs as far as they go, as Pillow does with LOAD_TRUNCATED_IMAGES
+    #[arg(long)]
+    pub lenient: bool,
     /// Only errors and failed images
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -159,6 +164,16 @@ pub struct ClassifyArgs {
     /// Class names: one a line, or Keras's imagenet_class_index.json
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// The features file
+    #[arg(default_value = "features.pkl")]
+    pub file: PathBuf,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

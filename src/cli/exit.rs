@@ -9,7 +9,7 @@ use vgg_wgpu::Error;
 pub enum Outcome {
     /// All good.
     Complete,
-    /// The output is there, but some images are not in it.
+    /// The output is there, but some images are not in it, or not as they should be.
     SomeImagesFailed,
     /// A check that ran to its end and found what it looks for.
     CheckFailed,

@@ -58,7 +58,7 @@ pub fn run(args: ExtractArgs) -> Result<Outcome> {
     let threads = args.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
     let mode = if args.quiet { ProgressMode::Quiet } else { ProgressMode::Auto };
     let progress = Progress::new(dataset.images.len() as u64, mode);
-    let options = ExtractOptions { filter: args.images.resize.into(), threads };
+    let options = ExtractOptions { filter: args.images.resize.into(), threads, lenient: args.lenient };
     let extraction = extract(&dataset, &network, executor.as_mut(), writer, options, &mut |event| match event {
         Event::Written(count) => progress.advance(count as u64),
         Event::Failed(failure) => {

@@ -7,6 +7,7 @@ pub mod exit;
 mod extract;
 mod fetch;
 mod init;
+mod inspect;
 mod summary;
 mod verify;
 
@@ -28,6 +29,7 @@ pub fn run(command: Command) -> Result<Outcome> {
         Command::Fetch(args) => fetch::run(args),
         Command::Classify(args) => classify::run(args),
         Command::Devices => devices::run(),
+        Command::Inspect(args) => inspect::run(args),
         Command::Verify(args) => verify::run(args),
     }
 }

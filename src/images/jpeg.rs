@@ -26,12 +26,22 @@ use super::{ImageError, RgbImage, check_size, panic_message, raster::cmyk_to_rgb
 /// The most scans of a progressive file. Encoders write about ten; each costs a pass over the whole image.
 const MAX_SCANS: usize = 100;
 
-/// Decodes what Pillow decodes. Both refuse a truncated file, and both fill in what a damaged bit stream leaves open.
-pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, ImageError> {
+/// What becomes of a file whose end is missing or whose middle is damaged beyond what libjpeg mends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// It is an error, as in Pillow.
+    Refused,
+    /// It is an image up to there, as in Pillow where `ImageFile.LOAD_TRUNCATED_IMAGES` is set: an end-of-image marker is
+    /// appended, libjpeg makes up what it needs, and rows that it does not get to stay as they are in an empty image.
+    MadeUp,
+}
+
+/// Decodes what Pillow decodes. Both fill in what a damaged bit stream leaves open.
+pub(super) fn decode(bytes: &[u8], rest: Rest) -> Result<RgbImage, ImageError> {
     check_markers(bytes)?;
     let ran_out = Cell::new(false);
     // libjpeg leaves by unwinding where it meets an error.
-    let decoded = panic::catch_unwind(AssertUnwindSafe(|| decompress(bytes, &ran_out)));
+    let decoded = panic::catch_unwind(AssertUnwindSafe(|| decompress(bytes, rest, &ran_out)));
     match decoded {
         Err(_) | Ok(Err(ImageError::Io(_))) if ran_out.get() => Err(ImageError::Damaged("it is truncated".to_owned())),
         Ok(image) => image,
@@ -39,24 +49,41 @@ pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, ImageError> {
     }
 }
 
-fn decompress(bytes: &[u8], ran_out: &Cell<bool>) -> Result<RgbImage, ImageError> {
-    let decoder = Decompress::new_reader(Source { rest: bytes, ran_out })?;
+fn decompress(bytes: &[u8], rest: Rest, ran_out: &Cell<bool>) -> Result<RgbImage, ImageError> {
+    let end: &[u8] = match rest {
+        Rest::Refused => &[],
+        Rest::MadeUp => &[0xFF, 0xD9],
+    };
+    let decoder = Decompress::new_reader(Source { rest: bytes, end, ran_out })?;
     let (width, height) = decoder.size();
     check_size(width, height)?;
-    let cmyk = match decoder.components().len() {
-        1 | 3 => false,
-        4 => true,
-        channels => return Err(ImageError::Unsupported(format!("a JPEG of {channels} channels"))),
+    let (color, channels, blank) = match decoder.components().len() {
+        1 | 3 => (ColorSpace::JCS_RGB, 3, 0),
+        // No ink, inverted.
+        4 => (ColorSpace::JCS_CMYK, 4, 255),
+        count => return Err(ImageError::Unsupported(format!("a JPEG of {count} channels"))),
     };
-    let mut rows = decoder.to_colorspace(if cmyk { ColorSpace::JCS_CMYK } else { ColorSpace::JCS_RGB })?;
-    let pixels: Vec<u8> = rows.read_scanlines()?;
+    let mut pixels = vec![blank; width * height * channels];
+    match panic::catch_unwind(AssertUnwindSafe(|| fill(decoder, color, ran_out, &mut pixels))) {
+        Ok(Ok(())) => {}
+        _ if rest == Rest::MadeUp => {}
+        Ok(Err(error)) => return Err(error.into()),
+        Err(payload) => panic::resume_unwind(payload),
+    }
+    let pixels = if color == ColorSpace::JCS_CMYK { inverted_cmyk_to_rgb(&pixels) } else { pixels };
+    Ok(RgbImage::new(width, height, pixels))
+}
+
+fn fill(decoder: Decompress<Source>, color: ColorSpace, ran_out: &Cell<bool>, pixels: &mut [u8]) -> io::Result<()> {
+    let mut rows = decoder.to_colorspace(color)?;
+    rows.read_scanlines_into(pixels)?;
     // What follows the last row must make sense as far as it goes, but its end may be missing.
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| rows.finish()))
         && !ran_out.get()
     {
         panic::resume_unwind(payload);
     }
-    Ok(RgbImage::new(width, height, if cmyk { inverted_cmyk_to_rgb(&pixels) } else { pixels }))
+    Ok(())
 }
 
 /// Pillow takes every four-channel JPEG for Adobe's, which stores 255 minus each ink.
@@ -64,9 +91,11 @@ fn inverted_cmyk_to_rgb(pixels: &[u8]) -> Vec<u8> {
     pixels.chunks_exact(4).flat_map(|inverted| cmyk_to_rgb([0, 1, 2, 3].map(|ink| 255 - inverted[ink]))).collect()
 }
 
-/// The bytes of a file. Their end is an error, where libjpeg's own source would make up the rest of the image.
+/// The bytes of a file, then those of `end`. What follows is an error, where libjpeg's own source would make up the rest
+/// of the image.
 struct Source<'a> {
     rest: &'a [u8],
+    end: &'a [u8],
     ran_out: &'a Cell<bool>,
 }
 
@@ -78,6 +107,9 @@ impl Read for Source<'_> {
 
 impl BufRead for Source<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.rest.is_empty() {
+            self.rest = std::mem::take(&mut self.end);
+        }
         self.ran_out.set(self.rest.is_empty());
         // Any kind but `UnexpectedEof`, which makes the decoder go on with an invented end-of-image marker.
         if self.rest.is_empty() { Err(io::Error::other("the file is truncated")) } else { Ok(self.rest) }
@@ -102,6 +134,10 @@ fn check_markers(bytes: &[u8]) -> Result<(), ImageError> {
             (0xC3, _) => return Err(ImageError::Unsupported("a lossless JPEG".to_owned())),
             (0xC9..=0xCB, _) => return Err(ImageError::Unsupported("an arithmetic-coded JPEG".to_owned())),
             (0xC5..=0xC7 | 0xCD..=0xCF, _) => return Err(ImageError::Unsupported("a hierarchical JPEG".to_owned())),
+            // libjpeg would make up the end of this header too.
+            (0xDA, _) if scans == 0 && after.len() < length => {
+                return Err(ImageError::Damaged("it is truncated".to_owned()));
+            }
             (0xDA, _) => scans += 1,
             (0xD9, _) => break,
             _ => {}

@@ -73,13 +73,28 @@ pub fn load(path: &Path) -> Result<RgbImage, ImageError> {
     decode(&read(path)?)
 }
 
+/// Reads and decodes one file as [`decode_lenient`] does.
+pub fn load_lenient(path: &Path) -> Result<RgbImage, ImageError> {
+    decode_lenient(&read(path)?)
+}
+
 /// Decodes an encoded image, whatever its format, and converts it to RGB as Pillow's `convert("RGB")` does. An EXIF
 /// orientation is ignored, as Pillow and Keras ignore it. Of an animation the first frame counts.
 pub fn decode(bytes: &[u8]) -> Result<RgbImage, ImageError> {
+    decode_with(bytes, jpeg::Rest::Refused)
+}
+
+/// The same, but a JPEG that is truncated or damaged is an image as far as it goes, with the pixels that Pillow gives where
+/// `ImageFile.LOAD_TRUNCATED_IMAGES` is set. Its headers must be whole. Other formats are decoded as by [`decode`].
+pub fn decode_lenient(bytes: &[u8]) -> Result<RgbImage, ImageError> {
+    decode_with(bytes, jpeg::Rest::MadeUp)
+}
+
+fn decode_with(bytes: &[u8], rest: jpeg::Rest) -> Result<RgbImage, ImageError> {
     let format = Format::of_content(bytes).ok_or_else(|| not_an_image(bytes))?;
     // A decoder that panics on a damaged file must cost that file only. The decoders keep no state between calls.
     panic::catch_unwind(AssertUnwindSafe(|| match format {
-        Format::Jpeg => jpeg::decode(bytes),
+        Format::Jpeg => jpeg::decode(bytes, rest),
         _ => raster::decode(bytes, format),
     }))
     .unwrap_or_else(|payload| Err(ImageError::Damaged(format!("the decoder gave up: {}", panic_message(&*payload)))))

@@ -4,38 +4,16 @@
 //! unpickler's stack and puts what all arrays share into its memo; a record adds one key and its array to the dict and
 //! leaves the stack as it found it. A file that ends after any record is therefore a valid pickle once `.` is appended.
 //!
-//! Opcodes are those of `Lib/pickletools.py`, protocol 4. Arrays are rebuilt the way NumPy's own `ndarray.__reduce__`
+//! The protocol is 4. Arrays are rebuilt the way NumPy's own `ndarray.__reduce__`
 //! asks for. Its module is called `numpy.core.multiarray`, not NumPy 2's `numpy._core.multiarray`: the old name loads in
 //! NumPy 1 too, and is the one name under `numpy.core` that NumPy 2 leaves free of a deprecation warning.
 
+use super::opcode::*;
 use crate::{Error, Result, temporary_file};
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
-
-const PROTO: u8 = 0x80;
-const EMPTY_DICT: u8 = b'}';
-const GLOBAL: u8 = b'c';
-const REDUCE: u8 = b'R';
-const BUILD: u8 = b'b';
-const SETITEM: u8 = b's';
-const STOP: u8 = b'.';
-const MARK: u8 = b'(';
-const TUPLE: u8 = b't';
-const TUPLE3: u8 = 0x87;
-const POP: u8 = b'0';
-const MEMOIZE: u8 = 0x94;
-const BINGET: u8 = b'h';
-const NONE: u8 = b'N';
-const NEWTRUE: u8 = 0x88;
-const NEWFALSE: u8 = 0x89;
-const BININT: u8 = b'J';
-const LONG1: u8 = 0x8a;
-const SHORT_BINBYTES: u8 = b'C';
-const BINBYTES8: u8 = 0x8e;
-const SHORT_BINUNICODE: u8 = 0x8c;
-const BINUNICODE8: u8 = 0x8d;
 
 /// What every array shares, by its place in the unpickler's memo: MEMOIZE numbers from 0, in the prologue's order.
 #[derive(Clone, Copy)]
