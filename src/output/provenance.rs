@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::identity::{Digest, Identity};
+use crate::Executor;
 use crate::images::{Dataset, Stamp};
-use crate::{Error, Executor, Result};
 
 /// No line is longer: a path has at most some thousand characters.
 const MAX_LINE_BYTES: u64 = 1 << 20;
@@ -87,7 +87,7 @@ impl ImageLine {
 pub fn now() -> String {
     // The crate panics before 1970, where the clock of a board without a battery may be.
     let now = std::time::SystemTime::now().max(std::time::UNIX_EPOCH);
-    humantime::format_rfc3339_seconds(now).to_string()
+    humantime::format_rfc3339_millis(now).to_string()
 }
 
 /// Writes one object as a line.
@@ -105,12 +105,9 @@ pub struct ProvenanceReader {
 
 impl ProvenanceReader {
     /// Opens a file and reads its first line.
-    pub fn open(path: &Path) -> Result<(Run, ProvenanceReader)> {
-        let open = || {
-            let mut reader = ProvenanceReader { lines: BufReader::new(File::open(path)?), line: Vec::new() };
-            Ok((reader.next()?.ok_or(io::ErrorKind::UnexpectedEof)?, reader))
-        };
-        open().map_err(Error::io("read the provenance", path))
+    pub fn open(path: &Path) -> io::Result<(Run, ProvenanceReader)> {
+        let mut reader = ProvenanceReader { lines: BufReader::new(File::open(path)?), line: Vec::new() };
+        Ok((reader.next()?.ok_or(io::ErrorKind::UnexpectedEof)?, reader))
     }
 
     /// The next image, and nothing after the last.

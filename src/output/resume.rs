@@ -1,6 +1,6 @@
 //! A finished output brought up to date: features of images that have not changed are taken from it.
 
-use std::io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::files::OutputFiles;
@@ -26,7 +26,8 @@ pub fn take_finished(
     if !files.features.exists() || journal.pending().is_empty() {
         return Ok(0);
     }
-    let (run, mut lines) = open_provenance(files)?;
+    let broken = |error: io::Error| unusable(files, &error.to_string());
+    let (run, mut lines) = ProvenanceReader::open(&files.provenance).map_err(broken)?;
     check(&run, journal.identity(), files)?;
     let mut features = FeaturesReader::open(&files.features)?;
     let mut taken = 0;
@@ -35,8 +36,10 @@ pub fn take_finished(
         if stop.load(Ordering::Relaxed) {
             return Err(Error::Stopped);
         }
-        let line = lines.next_image().map_err(Error::io("read the provenance", &files.provenance))?;
-        let line = line.filter(|line| line.key == entry.key && entry.shape() == journal.identity().shape);
+        let line = lines
+            .next_image()
+            .map_err(broken)?
+            .filter(|line| line.key == entry.key && entry.shape() == journal.identity().shape);
         let line = line.ok_or_else(|| unusable(files, &format!("its line for {:?} is missing", entry.key)))?;
         if let Some(position) = wanted(journal, dataset, &line) {
             journal.append(dataset, position, line.stamp, &features.values(&entry)?)?;
@@ -47,16 +50,6 @@ pub fn take_finished(
         journal.add_session(session)?;
     }
     Ok(taken)
-}
-
-fn open_provenance(files: &OutputFiles) -> Result<(Run, ProvenanceReader)> {
-    ProvenanceReader::open(&files.provenance).map_err(|error| match error {
-        Error::Io { source, .. } if source.kind() == NotFound => unusable(files, "it is not there"),
-        Error::Io { source, .. } if matches!(source.kind(), InvalidData | UnexpectedEof) => {
-            unusable(files, &source.to_string())
-        }
-        other => other,
-    })
 }
 
 fn check(run: &Run, identity: &Identity, files: &OutputFiles) -> Result<()> {
