@@ -173,6 +173,7 @@ fn cut_off_anywhere_and_resumed_the_output_is_that_of_an_undisturbed_run() {
     }
 }
 
+/// `VGG_WGPU_KILLS` asks for more than 20.
 #[test]
 fn killed_at_random_moments_it_loses_nothing_and_writes_the_same() {
     let runs = Runs::new(160);
@@ -182,8 +183,9 @@ fn killed_at_random_moments_it_loses_nothing_and_writes_the_same() {
     let whole_run = begun.elapsed();
 
     let mut random = ChaCha8Rng::seed_from_u64(2);
-    let (mut kills, mut finished, mut kept) = (0, 0, 0);
-    while kills < 20 {
+    let wanted = std::env::var("VGG_WGPU_KILLS").map_or(20, |text| text.parse().unwrap());
+    let (mut kills, mut while_writing, mut finished, mut kept) = (0, 0, 0, 0);
+    while kills < wanted {
         let mut child = runs.command(&["--quiet"]).spawn().unwrap();
         std::thread::sleep(whole_run.mul_f64(below(&mut random, 1000) as f64 / 1000.0 * 0.7));
         child.kill().unwrap();
@@ -196,6 +198,7 @@ fn killed_at_random_moments_it_loses_nothing_and_writes_the_same() {
             continue;
         }
         kills += 1;
+        while_writing += u32::from(runs.files().iter().any(|name| name.ends_with(".tmp")));
         let now = whole_image_records(&runs.journal());
         assert!(now >= kept, "{now} features after {kept}");
         kept = now;
@@ -204,7 +207,9 @@ fn killed_at_random_moments_it_loses_nothing_and_writes_the_same() {
     runs.run(&["--quiet"]).code(0);
     assert!(runs.features() == expected);
     assert_eq!(runs.files(), ["features.pkl", "features.provenance.jsonl"], "left behind after {kills} kills");
-    println!("{kills} kills, finished {} times in between", finished);
+    println!(
+        "{kills} kills, {while_writing} of them while the output was written; finished {finished} times in between"
+    );
 }
 
 fn whole_image_records(journal: &Path) -> usize {

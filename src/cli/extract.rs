@@ -96,6 +96,9 @@ fn options(args: &ExtractArgs) -> ExtractOptions {
 /// Refuses an output that is in the way. A journal beside it is that of a run that was to replace it, or of one that was ended
 /// between its last two steps.
 fn check_output(files: &OutputFiles, args: &ExtractArgs) -> Result<()> {
+    for beside in [&files.provenance, &files.failures] {
+        check_destination(beside, true)?;
+    }
     match check_destination(&files.features, args.may_replace()) {
         Err(Error::Usage(problem)) if files.journal.exists() => {
             let journal = files.journal.display();
@@ -128,7 +131,8 @@ impl Work<'_> {
         self.add_session(journal, executor.as_ref())?;
 
         let mode = if args.quiet { ProgressMode::Quiet } else { ProgressMode::Auto };
-        let progress = Progress::new(journal.pending().len() as u64, mode);
+        let lost = self.dataset.skipped.len() - passed_over(self.dataset);
+        let progress = Progress::new((lost + journal.pending().len()) as u64, mode);
         let mut observe = |event: Event<'_>| match event {
             Event::Computed(count) => progress.advance(count as u64),
             Event::Failed(failure) => {

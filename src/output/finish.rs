@@ -40,6 +40,7 @@ pub fn finish(
 ) -> Result<Digest> {
     let output = write_features(&mut journal, dataset, &files.features, overwrite, stop)?;
     let run = Run {
+        folder: dataset.folder.display().to_string(),
         identity: journal.identity().clone(),
         sessions: journal.sessions().to_vec(),
         images: journal.done(),

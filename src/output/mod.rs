@@ -1,4 +1,27 @@
 //! The output file, and what lies beside it.
+//!
+//! ```no_run
+//! use std::sync::atomic::AtomicBool;
+//! use vgg_wgpu::extract::{ExtractOptions, extract};
+//! use vgg_wgpu::images::{Filter, KeyKind, scan};
+//! use vgg_wgpu::output::{Identity, Journal, OutputFiles, finish};
+//! # use vgg_wgpu::{Executor, LayerChoice, Model, device, ops::PreprocessMode};
+//! # fn main() -> vgg_wgpu::Result<()> {
+//! # let model = Model::open(None, None)?.truncate(&LayerChoice::Auto)?;
+//! # let network = model.network(Some(PreprocessMode::Caffe))?;
+//! # let mut executor = device::select(&Default::default())?.device.executor(network.clone(), None)?;
+//!
+//! let dataset = scan("photos".as_ref(), KeyKind::Stem)?;
+//! let files = OutputFiles::of("features.pkl".as_ref());
+//! let options = ExtractOptions { filter: Filter::Nearest, threads: 4, lenient: false, max_failures: None };
+//! let identity = Identity::of(&model, PreprocessMode::Caffe, &options, KeyKind::Stem)?;
+//! let mut journal = Journal::open(&files, identity, &dataset, false)?; // goes on where an earlier run was ended
+//! let stop = AtomicBool::new(false); // for a signal handler or another thread
+//! let extraction = extract(&dataset, &network, executor.as_mut(), &mut journal, options, &stop, &mut |_| {})?;
+//! finish(journal, &dataset, &extraction, &files, false, &stop)?;
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod failure;
 pub mod files;

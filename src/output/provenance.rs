@@ -19,6 +19,8 @@ const MAX_LINE_BYTES: u64 = 1 << 20;
 /// The run that finished an output.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Run {
+    /// The folder of images.
+    pub folder: String,
     /// What the features are features of.
     #[serde(flatten)]
     pub identity: Identity,
