@@ -75,7 +75,7 @@ pub fn extract(
     let pending = journal.pending();
     // Decoded images that may wait: enough that a batch is ready while another computes.
     let waiting = executor.max_batch() + options.threads;
-    thread::scope(|scope| {
+    let result = thread::scope(|scope| {
         let (jobs, slots) = ordered_queue(scope, dataset, &pending, waiting);
         for _ in 0..options.threads {
             let jobs = jobs.clone();
@@ -88,7 +88,12 @@ pub fn extract(
         }
         drop(jobs);
         Run::new(dataset, executor, journal, options, stop, observe).all(&pending, slots)
-    })
+    });
+    // What was asked to stop is about to end, perhaps with the machine. Otherwise the journal is synced as it goes.
+    if let Err(Error::Stopped) = result {
+        journal.sync()?;
+    }
+    result
 }
 
 /// One image as the network takes it: decoded, and resized to `[h, w]`.
@@ -185,7 +190,6 @@ impl<'a> Run<'a> {
         while !self.in_flight.is_empty() {
             self.collect()?;
         }
-        self.journal.sync()?;
         self.verdict()
     }
 

@@ -383,9 +383,10 @@ fn the_model_is_known_by_its_content_and_another_device_line_is_only_told() {
     let runs = Runs::new(5);
     runs.complete_journal();
     fs::rename(runs.path("slow.json"), runs.path("renamed.json")).unwrap();
+    runs.write_image("q.png", 50);
     let run = runs.run(&["--model", "renamed.json", "--batch", "2", "--json"]).code(0);
     let run = run.stderr(contains("in batches of 4"));
-    assert_eq!(computed(&run), 0);
+    assert_eq!(computed(&run), 1);
     let sessions = runs.lines("features.provenance.jsonl")[0]["sessions"].clone();
     assert_eq!((&sessions[0]["batch"], &sessions[1]["batch"]), (&4.into(), &2.into()));
 }

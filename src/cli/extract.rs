@@ -155,7 +155,7 @@ impl Work<'_> {
     fn finish(&self, journal: Journal, extraction: &Extraction) -> Result<Digest> {
         let path = journal.path().to_owned();
         finish(journal, self.dataset, extraction, self.files, self.args.may_replace(), self.stop).inspect_err(|_| {
-            say_always(&format!("all features are kept in {}; the same command goes on", path.display()));
+            say_always(&format!("all features are kept in {}: none has to be computed again", path.display()));
         })
     }
 
@@ -176,6 +176,9 @@ impl Work<'_> {
 
     /// Notes who computes, and says where others have before: on another device features differ in their last bits.
     fn add_session(&self, journal: &mut Journal, executor: &dyn Executor) -> Result<()> {
+        if journal.pending().is_empty() {
+            return Ok(());
+        }
         let now = Session::now(executor);
         if let Some(then) = journal.sessions().last() {
             let differs = (&then.device, &then.version, then.batch) != (&now.device, &now.version, now.batch);

@@ -12,7 +12,7 @@ pub fn watch() -> &'static AtomicBool {
     let hangups = Hangups::now();
     let handler = || {
         if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(exit::INTERRUPTED.into());
+            exit_at_once();
         }
         say_always("stopping: the batches under way are finished first; once more to stop at once");
     };
@@ -22,6 +22,17 @@ pub fn watch() -> &'static AtomicBool {
     }
     hangups.restore();
     &STOP
+}
+
+/// Ends the process without the clean-up at its exit, which may wait for a GPU's driver.
+fn exit_at_once() -> ! {
+    #[cfg(unix)]
+    // SAFETY: it takes any number and never returns.
+    unsafe {
+        libc::_exit(exit::INTERRUPTED.into())
+    }
+    #[cfg(not(unix))]
+    std::process::exit(exit::INTERRUPTED.into())
 }
 
 /// What a hangup does: `nohup` starts programs that ignore it, and must not lose that.

@@ -155,7 +155,7 @@ impl Journal {
     pub fn features(&mut self, position: usize) -> Result<Option<Vec<f32>>> {
         let Some(Located { at, .. }) = self.images[position] else { return Ok(None) };
         let mut read = || {
-            let whole = RecordReader::new(&self.file, at, self.end)?.next(&mut self.body, self.values)?;
+            let whole = RecordReader::of_one(&self.file, at, self.end)?.next(&mut self.body, self.values)?;
             let start = self.body.len().checked_sub(self.values * size_of::<f32>());
             let start = start.filter(|_| whole).ok_or_else(|| {
                 let problem = format!("the record at byte {at} has changed since; the same command computes it again");

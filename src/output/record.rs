@@ -60,9 +60,19 @@ pub(super) struct RecordReader<'a> {
 }
 
 impl<'a> RecordReader<'a> {
-    pub fn new(mut file: &'a File, at: u64, end: u64) -> io::Result<RecordReader<'a>> {
+    /// A reader of all records from `at` to `end`.
+    pub fn new(file: &'a File, at: u64, end: u64) -> io::Result<RecordReader<'a>> {
+        RecordReader::with_buffer(1 << 16, file, at, end)
+    }
+
+    /// A reader of the one record at `at`: nothing behind it is read.
+    pub fn of_one(file: &'a File, at: u64, end: u64) -> io::Result<RecordReader<'a>> {
+        RecordReader::with_buffer(HEAD_BYTES as usize, file, at, end)
+    }
+
+    fn with_buffer(bytes: usize, mut file: &'a File, at: u64, end: u64) -> io::Result<RecordReader<'a>> {
         file.seek(SeekFrom::Start(at))?;
-        Ok(RecordReader { file: BufReader::with_capacity(1 << 16, file), at, end })
+        Ok(RecordReader { file: BufReader::with_capacity(bytes, file), at, end })
     }
 
     /// Reads the next body, with at most so many values of features; `false` where there is no whole one. `at` is then
