@@ -602,6 +602,51 @@ fn what_looks_like_an_image_and_is_none_is_listed_and_never_waited_for() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn names_with_quotes_and_newlines_go_through_and_those_that_are_not_unicode_are_listed() {
+    use std::os::unix::ffi::OsStrExt;
+    let runs = Runs::new(2);
+    let names = ["\"quoted\".png", "new\nline.png", "back\\slash.png", "{\"record\":\"image\"}\n.png", "ключ.png"];
+    for (tint, name) in names.iter().enumerate() {
+        runs.write_image(name, tint as u8);
+    }
+    fs::copy(runs.image("p000.png"), runs.path("images").join(std::ffi::OsStr::from_bytes(b"\xff.png"))).unwrap();
+    runs.run(&["--strict"]).code(1).stderr(contains("its name is not Unicode"));
+    assert_eq!(runs.files(), [""; 0]);
+    runs.run(&[]).code(3);
+    let failure = &runs.lines("features.failures.jsonl")[0];
+    assert_eq!((&failure["path"], &failure["kind"]), (&"\u{fffd}.png".into(), &"name_not_unicode".into()));
+    let expected = runs.features();
+    assert_eq!(read_features(&runs.path("features.pkl")).len(), 7);
+
+    // All of them come from the finished output, then from a journal.
+    let resumed = runs.run(&["--resume", "--json"]).code(3);
+    assert_eq!(computed(&resumed), 0);
+    runs.run(&["--resume", "--restart", "--max-errors", "0"]).code(1);
+    assert_eq!(whole_image_records(&runs.journal()), 7);
+    fs::remove_file(runs.path("features.pkl")).unwrap();
+    let resumed = runs.run(&["--json"]).code(3);
+    assert_eq!(computed(&resumed), 0);
+    assert!(runs.features() == expected);
+}
+
+#[test]
+fn of_many_processes_at_once_on_one_output_one_makes_it() {
+    let runs = Runs::new(6);
+    let expected = runs.undisturbed();
+    for round in 0..8 {
+        let processes: Vec<Child> = (0..6).map(|_| runs.command(&[]).spawn().unwrap()).collect();
+        let outputs: Vec<Output> = processes.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+        let with_code = |code| outputs.iter().filter(|output| output.status.code() == Some(code)).count();
+        // The others find it being made, or made.
+        assert_eq!((with_code(0), with_code(1) + with_code(2)), (1, 5), "round {round}: {outputs:?}");
+        assert!(runs.features() == expected, "round {round}");
+        assert_eq!(runs.files(), ["features.pkl", "features.provenance.jsonl"], "round {round}");
+        runs.remove_outputs();
+    }
+}
+
 #[test]
 fn an_empty_folder_is_an_error_that_says_so_and_leaves_nothing() {
     let runs = Runs::new(0);

@@ -58,6 +58,8 @@ pub fn run(args: ExtractArgs) -> Result<Outcome> {
     let options = options(&args);
     let identity = Identity::of(&model, args.images.preprocess.into(), &options, args.key.into())?;
     let mut journal = Journal::open(&files, identity.clone(), &dataset, args.restart)?;
+    // Again, because a process that held the journal until now has made the output.
+    check_destination(&files.features, args.may_replace())?;
     let work = Work { args: &args, dataset: &dataset, files: &files, network, options, stop };
     let computed = work.compute(&mut journal).inspect_err(|_| say_kept(&journal, &dataset));
     let (extraction, device) = computed?;
