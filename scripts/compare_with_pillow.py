@@ -4,8 +4,9 @@
     cargo build --release --example decode
     python scripts/compare_with_pillow.py target/release/examples/decode
 
-Four comparisons: every encoding (how many images have identical pixels), damaged copies (how many are accepted or
-refused against Pillow's verdict, and whether accepted ones have Pillow's pixels), every filter, and the time of a photo.
+Five comparisons: every encoding (how many images have identical pixels), damaged copies (how many are accepted or
+refused against Pillow's verdict, and whether accepted ones have Pillow's pixels), truncated JPEGs where both are lenient,
+every filter, and the time of a photo.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 import make_photos
 
@@ -151,6 +152,24 @@ def compare_damaged(program, folder, count):
             print(f"       {number} x {'Pillow' if verdict == 'ok' else 'we'}: {reason}")
 
 
+def compare_truncated(program, folder, count):
+    """Cut anywhere behind the headers, both sides lenient."""
+    rng = random.Random(6)
+    originals = [path for path in make_files(folder, [(97, 61)]) if path.suffix == ".jpg"]
+    paths = []
+    for index in range(count):
+        data = rng.choice(originals).read_bytes()
+        paths.append(folder / f"truncated_{index}.jpg")
+        paths[-1].write_bytes(data[: rng.randrange(data.index(b"\xff\xda") + 20, len(data))])
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    theirs = [pillows(path) for path in paths]
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    mine = ours(program, paths, "lenient")
+    verdicts = Counter((us[0], them[0]) for us, them in zip(mine, theirs))
+    same = sum(us[:4] == them[:4] for us, them in zip(mine, theirs) if us[0] == them[0] == "ok")
+    print(f"{count} truncated JPEGs, lenient: both accept {verdicts['ok', 'ok']} ({same} identical), verdicts {dict(verdicts)}")
+
+
 def compare_filters(program, folder):
     photo = make_photos.photo(1, seed=2)
     sources = [(500, 375), (375, 500), (320, 640), (1024, 333), (224, 300), (300, 224), (50, 700), (3, 2), (1, 1), (700, 40)]
@@ -185,11 +204,11 @@ def compare_time(program, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", help="the built example `decode`")
-    parser.add_argument("--damaged", type=int, default=3000, help="how many damaged JPEGs; a fifth of each other format")
+    parser.add_argument("--damaged", type=int, default=3000, help="how many damaged and truncated JPEGs; a fifth of each other format")
     arguments = parser.parse_args()
-    for comparison in (compare_pixels, compare_damaged, compare_filters, compare_time):
+    for comparison in (compare_pixels, compare_damaged, compare_truncated, compare_filters, compare_time):
         with tempfile.TemporaryDirectory() as folder:
-            extra = [arguments.damaged] if comparison is compare_damaged else []
+            extra = [arguments.damaged] if comparison in (compare_damaged, compare_truncated) else []
             comparison(arguments.program, Path(folder), *extra)
 
 

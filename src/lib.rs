@@ -33,6 +33,7 @@
 //! | both | a [`Model`], which can be truncated | [`keras`] |
 //! | a model | a [`Network`]: a chain of [`Op`](ops::Op)s, identities gone, normalisations folded | [`network`], [`ops`] |
 //! | a network and an adapter's limits | a plan: steps, textures and dispatches as plain data | [`plan`] |
+//! | a network and a device's peaks | the least time that it takes | [`roofline`] |
 //! | a plan | compiled shaders and uploaded weights | [`gpu`], the only place that touches wgpu |
 //! | a network | the native backend | [`cpu`] |
 //! | a GPU that fails | the same batches on a smaller plan, then on the CPU | [`fallback`] |
@@ -75,6 +76,7 @@ pub mod parameter;
 pub mod plan;
 pub mod progress;
 pub mod reference;
+pub mod roofline;
 mod temporary_file;
 pub mod tensor;
 

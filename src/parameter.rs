@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use crate::{Error, Result};
 
 /// Where a parameter's values come from. Implemented by the weights file readers and by the seeded initialiser.
@@ -50,7 +52,7 @@ impl Parameter {
     pub fn load(&self) -> Result<Vec<f32>> {
         let values = self.source.load(self.len())?;
         assert_eq!(values.len(), self.len(), "{} does not fill {:?}", self.name, self.shape);
-        match values.iter().position(|value| !value.is_finite()) {
+        match first_not_finite(&values) {
             None => Ok(values),
             Some(index) => Err(Error::model(
                 self.source.origin(),
@@ -63,6 +65,14 @@ impl Parameter {
     }
 }
 
+/// Looked for in parallel and in whole blocks: a model's values are half a gigabyte.
+fn first_not_finite(values: &[f32]) -> Option<usize> {
+    const BLOCK: usize = 64 * 1024;
+    let finite = |block: &[f32]| block.iter().fold(true, |all, value| all & value.is_finite());
+    let block = values.par_chunks(BLOCK).position_first(|block| !finite(block))?;
+    values[block * BLOCK..].iter().position(|value| !value.is_finite()).map(|index| block * BLOCK + index)
+}
+
 #[derive(Debug)]
 struct InMemory(Vec<f32>);
 
@@ -73,5 +83,22 @@ impl ParameterSource for InMemory {
 
     fn origin(&self) -> String {
         "weights in memory".into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_value_that_is_no_number_is_named() {
+        let mut values = vec![1.0; 200_000];
+        assert_eq!(first_not_finite(&values), None);
+        for index in [199_999, 131_073, 131_072, 70_000, 1] {
+            values[index] = f32::NEG_INFINITY;
+            assert_eq!(first_not_finite(&values), Some(index));
+        }
+        values[0] = f32::NAN;
+        assert_eq!(first_not_finite(&values), Some(0));
     }
 }

@@ -17,10 +17,11 @@ use vgg_wgpu::{Executor, Input};
 
 fn main() -> ExitCode {
     let skip = std::env::var_os("VGG_WGPU_SKIP_GPU_TESTS").is_some_and(|value| value == "1");
-    let tests: [(&str, fn()); 5] = [
+    let tests: [(&str, fn()); 6] = [
         ("the_gpu_computes_what_keras_does", the_gpu_computes_what_keras_does),
         ("the_gpu_writes_the_same_pixels_as_the_cpu", the_gpu_writes_the_same_pixels_as_the_cpu),
         ("verify_compares_layer_by_layer", verify_compares_layer_by_layer),
+        ("plan_shows_shaders_and_the_least_time", plan_shows_shaders_and_the_least_time),
         ("a_lost_device_is_opened_anew", a_lost_device_is_opened_anew),
         ("a_gpu_out_of_memory_goes_on_with_smaller_batches", a_gpu_out_of_memory_goes_on_with_smaller_batches),
     ];
@@ -57,6 +58,16 @@ fn verify_compares_layer_by_layer() {
     let verify = ["verify", "images/a.bmp", "--model", "pixels.json", "--weights", "untrained"];
     fixture.run(&verify).code(0).stdout(contains("flatten").and(contains("0.000e0")));
     fixture.run(&["verify", "--device", "cpu"]).code(2).stderr(contains("--device"));
+}
+
+fn plan_shows_shaders_and_the_least_time() {
+    let fixture = cli_fixture::Fixture::new();
+    let plan = ["plan", "--weights", "untrained", "--batch", "8", "--peak-tflops", "20", "--peak-gb-per-s", "500"];
+    // fc1 reads 411 MB of weights for 8 images.
+    let fc1 =
+        contains("(None, 4096)").and(contains("1.64     412.0      4.0     0.824")).and(contains("dense (memory)"));
+    fixture.run(&plan).code(0).stdout(fc1.and(contains("batches of 8")).and(contains("20 TFLOP/s")));
+    fixture.run(&["plan", "--peak-tflops", "0"]).code(2);
 }
 
 /// The device is really lost, with two batches under way.

@@ -11,6 +11,7 @@ use support::backends::{Backend, backends};
 use support::cases::{self, Case};
 use support::compare::{Tolerance, compare};
 use support::compare_tests;
+use vgg_wgpu::cpu::CpuExecutor;
 use vgg_wgpu::executor::Executor;
 use vgg_wgpu::reference::ReferenceExecutor;
 use vgg_wgpu::{Network, Tensor};
@@ -23,6 +24,9 @@ fn main() -> ExitCode {
             let trial = Trial::test(format!("{}/{}", backend.name, case.name), move || check(backend, &case));
             trials.push(trial.with_ignored_flag(backend.ignored));
         }
+    }
+    for case in cases::all() {
+        trials.push(Trial::test(format!("cpu_threads/{}", case.name), move || check_threads(&case)));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -41,6 +45,42 @@ fn check(backend: Backend, case: &Case) -> Result<(), Failed> {
     compare_layers(&case.network, &traced, case)?;
     let again = executor.run(case.samples.as_input())?;
     compare(&again, &actual, Tolerance::EXACT).map_err(|problem| format!("the second run differs: {problem}"))?;
+    check_batches(executor.as_mut(), case, &actual)
+}
+
+/// A sample's features have the same bits in whatever batch it is: a run that was interrupted and resumed, with other
+/// batches, ends in the same file.
+fn check_batches(executor: &mut dyn Executor, case: &Case, whole: &Tensor) -> Result<(), Failed> {
+    for n in [1, case.n.div_ceil(2)] {
+        for first in (0..case.n).step_by(n) {
+            let range = first..case.n.min(first + n);
+            let part = executor.run(case.part(range.clone()).as_input())?;
+            if bits(&part.data) != bits(&whole.data[range.start * part.shape.len()..range.end * part.shape.len()]) {
+                return Err(format!("samples {range:?} of {} differ when they are a batch of their own", case.n).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// On the CPU the output has the same bits however many threads there are, and whether the layers are shown one by one or
+/// computed together.
+fn check_threads(case: &Case) -> Result<(), Failed> {
+    let differs = |what: &str| Err(format!("{what} differs").into());
+    let mut single = CpuExecutor::new(case.network.clone(), Some(1), Some(case.n))?;
+    let expected = single.run(case.samples.as_input())?;
+    let (_, traced) = trace(&mut single, case)?.pop().expect("a case has layers");
+    if bits(&traced.data) != bits(&expected.data) {
+        return differs("the trace");
+    }
+    let mut parallel = CpuExecutor::new(case.network.clone(), Some(3), Some(case.n))?;
+    if bits(&parallel.run(case.samples.as_input())?.data) != bits(&expected.data) {
+        return differs("what three threads compute");
+    }
     Ok(())
 }
 

@@ -42,6 +42,8 @@ pub enum Command {
     Devices,
     /// Say what is in a features.pkl, ours or Python's, and what is wrong with it; nothing in it is executed
     Inspect(InspectArgs),
+    /// Print what a GPU would be told to do, layer by layer, and the least time it could take
+    Plan(PlanArgs),
     /// Compare the GPU shaders with the CPU, layer by layer
     Verify(VerifyArgs),
 }
@@ -190,6 +192,29 @@ pub struct InspectArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The layer whose output is wanted: auto (drop the final softmax Dense), a name, or an index (negative from the end)
+    #[arg(long, value_name = "auto|NAME|N", default_value = "auto", allow_hyphen_values = true)]
+    pub layer: LayerChoice,
+    #[command(flatten)]
+    pub images: ImageArgs,
+    /// The GPU: gpu, or an adapter's number or name
+    #[arg(long, value_name = "gpu|N|NAME", default_value = "gpu")]
+    pub device: DeviceChoice,
+    /// Images in one batch: auto or a number
+    #[arg(long, value_name = "auto|N", default_value = "auto", value_parser = parse_batch)]
+    pub batch: Batch,
+    /// The device's f32 peak in TFLOP/s, of its data sheet [default: a mid-range card's]
+    #[arg(long, value_name = "N", default_value_t = 10.0, hide_default_value = true, value_parser = parse_peak)]
+    pub peak_tflops: f64,
+    /// The device's memory bandwidth in GB/s, of its data sheet [default: a mid-range card's]
+    #[arg(long, value_name = "N", default_value_t = 300.0, hide_default_value = true, value_parser = parse_peak)]
+    pub peak_gb_per_s: f64,
+}
+
+#[derive(Debug, Args)]
 pub struct VerifyArgs {
     /// Images to compare on [default: four of seeded noise]
     pub files: Vec<PathBuf>,
@@ -210,6 +235,11 @@ fn parse_batch(text: &str) -> Result<Batch, String> {
         "auto" => Ok(None),
         _ => text.parse().map(Some).map_err(|_| "neither 'auto' nor a number from 1".into()),
     }
+}
+
+fn parse_peak(text: &str) -> Result<f64, String> {
+    let positive = |number: &f64| number.is_finite() && *number > 0.0;
+    text.parse().ok().filter(positive).ok_or_else(|| "not a number above 0".into())
 }
 
 /// Declares a command-line mirror of a library enum, so that the library does not depend on clap.

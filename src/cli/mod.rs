@@ -9,6 +9,7 @@ mod fetch;
 mod init;
 mod inspect;
 mod interrupt;
+mod plan;
 mod summary;
 mod verify;
 
@@ -32,6 +33,7 @@ pub fn run(command: Command) -> Result<Outcome> {
         Command::Classify(args) => classify::run(args),
         Command::Devices => devices::run(),
         Command::Inspect(args) => inspect::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Verify(args) => verify::run(args),
     }
 }

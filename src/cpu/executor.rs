@@ -3,12 +3,13 @@
 use std::num::NonZero;
 use std::thread;
 
+use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::step::Step;
 use crate::executor::{Executor, Input, batch_len, requested_batch};
 use crate::network::Node;
-use crate::{Error, Network, Result, Tensor};
+use crate::{Error, Network, Result, Shape, Tensor};
 
 /// Samples in a batch where none is asked for: enough to read the dense layers' weights once for many images, few enough
 /// that VGG16's largest maps stay small beside its weights.
@@ -17,7 +18,10 @@ const DEFAULT_BATCH: usize = 8;
 /// Runs a [`Network`] on the CPU. Weights are read and repacked once, when it is made.
 pub struct CpuExecutor {
     network: Network,
+    /// One for each node.
     steps: Vec<Step>,
+    /// Whether a node's step also computes the pool that follows it, where nobody wants to see what is between.
+    pooled: Vec<bool>,
     max_batch: usize,
     pool: ThreadPool,
     /// Two buffers take turns: each step reads one and writes the other.
@@ -34,9 +38,15 @@ impl CpuExecutor {
             ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("cpu-{index}")).build().map_err(
                 |problem| Error::Device(format!("cannot start {threads} threads: {problem}; ask for fewer")),
             )?;
-        let steps = network.nodes.iter().map(|node| Step::compile(&node.op, node.input)).collect::<Result<_>>()?;
+        // One thread reads a layer's weights while others repack another's. Of several errors the first layer's counts.
+        let compile = |node: &Node| Step::compile(&node.op, node.input);
+        let compiled: Vec<Result<Step>> = pool.install(|| network.nodes.par_iter().map(compile).collect());
+        let steps = compiled.into_iter().collect::<Result<Vec<_>>>()?;
+        let next = network.nodes.iter().skip(1).map(|node| Some(&node.op)).chain([None]);
+        let pooled =
+            steps.iter().zip(next).map(|(step, next)| next.is_some_and(|next| step.takes_pool(next))).collect();
         let max_batch = requested_batch(batch)?.unwrap_or(DEFAULT_BATCH);
-        Ok(CpuExecutor { network, steps, max_batch, pool, buffers: Default::default(), finished: None })
+        Ok(CpuExecutor { network, steps, pooled, max_batch, pool, buffers: Default::default(), finished: None })
     }
 
     /// Copies or preprocesses the batch into the first buffer and returns the number of samples.
@@ -70,8 +80,11 @@ impl Executor for CpuExecutor {
 
     fn submit(&mut self, input: Input<'_>) -> Result<()> {
         let n = self.load(input);
-        for (step, node) in self.steps.iter().zip(&self.network.nodes) {
-            run(&self.pool, step, node, n, &mut self.buffers);
+        let mut nodes = self.network.nodes.iter().enumerate();
+        while let Some((index, node)) = nodes.next() {
+            let pool = self.pooled[index].then(|| nodes.next()).flatten();
+            let output = pool.map_or(node.output, |(_, pool)| pool.output);
+            run(&self.pool, &self.steps[index], output, pool.is_some(), n, &mut self.buffers);
         }
         let output = self.network.output();
         self.finished = Some(Tensor::new(n, output, self.buffers[0].clone()));
@@ -85,18 +98,18 @@ impl Executor for CpuExecutor {
     fn trace(&mut self, input: Input<'_>, visit: &mut dyn FnMut(&Node, Tensor) -> Result<()>) -> Result<()> {
         let n = self.load(input);
         for (step, node) in self.steps.iter().zip(&self.network.nodes) {
-            run(&self.pool, step, node, n, &mut self.buffers);
+            run(&self.pool, step, node.output, false, n, &mut self.buffers);
             visit(node, Tensor::new(n, node.output, self.buffers[0].clone()))?;
         }
         Ok(())
     }
 }
 
-/// One step from the first buffer to the second, which becomes the first.
-fn run(pool: &ThreadPool, step: &Step, node: &Node, n: usize, buffers: &mut [Vec<f32>; 2]) {
-    let [input, output] = buffers;
+/// One step from the first buffer to the second, which becomes the first; with the pool behind it where `pooled`.
+fn run(pool: &ThreadPool, step: &Step, output: Shape, pooled: bool, n: usize, buffers: &mut [Vec<f32>; 2]) {
+    let [from, to] = buffers;
     // Every step writes all of its output, so what the buffer held before need not be cleared.
-    output.resize(n * node.output.len(), 0.0);
-    pool.install(|| step.run(n, input, output));
+    to.resize(n * output.len(), 0.0);
+    pool.install(|| step.run(n, from, to, pooled));
     buffers.swap(0, 1);
 }

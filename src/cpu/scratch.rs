@@ -2,17 +2,22 @@
 
 use std::cell::RefCell;
 
+use bytemuck::Zeroable;
+
+use super::product::Line;
+
 thread_local! {
-    static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static SCRATCH: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Lends `task` this thread's scratch memory, `len` values of any content. The task must not start or wait for parallel
-/// work, which could run another task, and want the same memory, on this thread.
+/// Lends `task` this thread's scratch memory, `len` values of any content, the first at the start of a cache line. The
+/// task must not start or wait for parallel work, which could run another task, and want the same memory, on this thread.
 pub fn with_scratch<R>(len: usize, task: impl FnOnce(&mut [f32]) -> R) -> R {
     SCRATCH.with_borrow_mut(|scratch| {
-        if scratch.len() < len {
-            scratch.resize(len, 0.0);
+        let lines = len.div_ceil(size_of::<Line>() / size_of::<f32>());
+        if scratch.len() < lines {
+            scratch.resize(lines, Line::zeroed());
         }
-        task(&mut scratch[..len])
+        task(&mut bytemuck::cast_slice_mut(scratch)[..len])
     })
 }

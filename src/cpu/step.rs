@@ -38,15 +38,24 @@ impl Step {
         })
     }
 
-    /// Computes `n` samples and writes every element of `output`. Runs on the thread pool it is called in.
-    pub fn run(&self, n: usize, input: &[f32], output: &mut [f32]) {
+    /// Whether [`Step::run`] can compute `next` too.
+    pub fn takes_pool(&self, next: &Op) -> bool {
+        match (self, next) {
+            (Step::Winograd(step), Op::Pool2d(pool)) => step.takes_pool(pool),
+            _ => false,
+        }
+    }
+
+    /// Computes `n` samples and writes every element of `output`, which is that of the pool behind this step where
+    /// `pooled`. Runs on the thread pool it is called in.
+    pub fn run(&self, n: usize, input: &[f32], output: &mut [f32], pooled: bool) {
         match self {
             Step::Conv2d(step) => step.run(input, output),
-            Step::Winograd(step) => step.run(n, input, output),
+            Step::Winograd(step) => step.run(n, input, output, pooled),
             Step::Pool2d(step) => step.run(input, output),
             Step::ZeroPad2d(step) => step.run(input, output),
             Step::Flatten => output.copy_from_slice(input),
-            Step::Dense(step) => step.run(n, input, output),
+            Step::Dense(step) => step.run(input, output),
             Step::BatchNorm(step) => step.run(input, output),
             Step::Activation(activation) => elementwise::activate(*activation, input, output),
             Step::Softmax { channels } => elementwise::softmax(*channels, input, output),

@@ -9,6 +9,7 @@
 //! | of 3,000 damaged files, accepted though Pillow refuses | 0 | 0 | 45 | 95 |
 //! | refused though Pillow accepts | 0 | 0 | 669 | 130 |
 //! | accepted by both, with identical pixels | all 1,799 | 1,582 of 1,799 | all 1,130 | 1,647 of 1,669 |
+//! | of 3,000 truncated files, accepted by both where lenient, with identical pixels | all 3,000 | 2,836 | | |
 //! | time to decode a photo, Pillow's being 1 | 0.9 | 1.9 | 1.1 | 1.1 |
 //!
 //! The build takes the assembly where it finds nasm and needs nothing but a C compiler otherwise (on ARM it takes the C

@@ -1,7 +1,7 @@
 //! The closed set of operations a network is lowered to, each with its output shape and its plain reference.
 //!
-//! One stem finds everything about an op: `src/ops/conv2d.rs` (what it means), `shaders/conv2d.wgsl` and
-//! `src/gpu/conv2d.rs` (how a GPU computes it), `src/cpu/conv2d.rs` (how the CPU does).
+//! One stem finds everything about an op: `src/ops/conv2d.rs` (what it means), `shaders/conv2d.wgsl` (how a GPU computes
+//! it), `src/cpu/conv2d.rs` (how the CPU does).
 //! Dimensions are `n, h, w, c` (channels last), kernels are Keras's `[kh, kw, c_in, c_out]` and `[in, out]`.
 
 pub mod activation;
@@ -82,6 +82,16 @@ impl Op {
             Op::Pool2d(op) => output * op.window.taps() as u64,
             Op::BatchNorm(_) => output * 2,
             Op::ZeroPad2d(_) | Op::Flatten | Op::Activation(_) | Op::Softmax => 0,
+        }
+    }
+
+    /// The number of weights that are read, whatever the batch.
+    pub fn weights(&self) -> usize {
+        match self {
+            Op::Conv2d(op) => op.kernel.len() + op.c_out,
+            Op::Dense(op) => op.kernel.len() + op.units,
+            Op::BatchNorm(op) => 2 * op.channels,
+            Op::Pool2d(_) | Op::ZeroPad2d(_) | Op::Flatten | Op::Activation(_) | Op::Softmax => 0,
         }
     }
 

@@ -7,6 +7,8 @@ mod elementwise;
 mod networks;
 mod pool2d;
 
+use std::ops::Range;
+
 use super::random::Random;
 use vgg_wgpu::{Input, Network};
 
@@ -45,6 +47,16 @@ impl Samples {
 }
 
 impl Case {
+    /// Some of the samples, as a batch of their own.
+    pub fn part(&self, samples: Range<usize>) -> Samples {
+        let len = self.network.input.len();
+        let range = samples.start * len..samples.end * len;
+        match &self.samples {
+            Samples::Pixels(pixels) => Samples::Pixels(pixels[range].to_vec()),
+            Samples::Values(values) => Samples::Values(values[range].to_vec()),
+        }
+    }
+
     /// `n` samples whose every value is far from the case's, NaN where the type has it.
     pub fn poison(&self, n: usize) -> Samples {
         let len = n * self.network.input.len();

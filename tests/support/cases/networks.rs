@@ -10,7 +10,7 @@ pub fn cases() -> Vec<Case> {
     for n in [1, 2, 5] {
         cases.push(small_vgg(n));
     }
-    cases.extend([residue_of_pools(), explicit_padding(), unfused(), pool_pair()]);
+    cases.extend([residue_of_pools(), pools_of_wide_maps(), explicit_padding(), unfused(), pool_pair()]);
     cases
 }
 
@@ -40,6 +40,20 @@ fn residue_of_pools() -> Case {
     let chain = Chain::new("network/odd_maps", Shape::Map { h: 15, w: 11, c: 4 });
     let chain = chain.same3x3(12).halve().same3x3(7).pool2d(PoolKind::Max, [2, 2], [2, 2], Padding::Same);
     chain.same3x3(9).op(Op::Flatten).dense(5, RELU).case(3)
+}
+
+/// Channels enough for the fast convolutions, on maps of which pools leave a row and a column: a valid pool drops them and a
+/// same pool keeps them. Behind an activation that is no maximum, and without one.
+fn pools_of_wide_maps() -> Case {
+    let chain = Chain::new("network/wide_odd_maps", Shape::Map { h: 29, w: 23, c: 16 });
+    let chain = chain.same3x3(32).halve();
+    let window = chain.window([3, 3], [1, 1], Padding::Same);
+    let chain = chain.conv2d(48, window, Linear::new(Activation::Tanh)).halve();
+    let window = chain.window([3, 3], [1, 1], Padding::Valid);
+    chain
+        .conv2d(16, window, Linear::new(Activation::Linear))
+        .pool2d(PoolKind::Max, [2, 2], [2, 2], Padding::Same)
+        .case(3)
 }
 
 /// A border of zeros before a valid convolution, and a strided one behind it.

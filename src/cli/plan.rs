@@ -1,0 +1,60 @@
+//! `vgg-wgpu plan`: what a GPU would be told to do, and the least time it could take.
+
+use vgg_wgpu::device::{self, Device, DeviceChoice};
+use vgg_wgpu::plan::{Plan, Step};
+use vgg_wgpu::roofline::{self, Bound, LayerCost, Peak};
+use vgg_wgpu::{Error, Result};
+
+use super::args::PlanArgs;
+use super::exit::Outcome;
+
+pub fn run(args: PlanArgs) -> Result<Outcome> {
+    if matches!(args.device, DeviceChoice::Auto | DeviceChoice::Cpu) {
+        return Err(Error::Usage("plans are made for GPUs: --device takes gpu, a number or a name".into()));
+    }
+    let peak = Peak { tflops: args.peak_tflops, gb_per_s: args.peak_gb_per_s };
+    let network =
+        super::open_model(&args.model)?.truncate(&args.layer)?.network(Some(args.images.preprocess.into()))?;
+    let Device::Gpu(adapter) = device::select(&args.device)?.device else { unreachable!("asked for a GPU") };
+    let plan = Plan::new(&network, &adapter.limits(), args.batch.map(Into::into))?;
+    let costs = roofline::costs(&network, plan.batch);
+    println!("{}", adapter.describe());
+    println!("batches of {}, activations take {} MiB", plan.batch, plan.activation_bytes() >> 20);
+    println!("roofline of {} TFLOP/s and {} GB/s, for a batch: predicted\n", peak.tflops, peak.gb_per_s);
+    println!("{:18} {:24} {:>9} {:>9} {:>8} {:>9}  shaders", "layer", "output", "GFLOP", "MB", "FLOP/B", "ms");
+    // The first step may preprocess, which is no node's.
+    let steps = &plan.steps[plan.steps.len() - costs.len()..];
+    for (cost, step) in costs.iter().zip(steps) {
+        println!("{}", row(cost, step, peak));
+    }
+    let seconds: f64 = costs.iter().map(|cost| cost.seconds(peak).0).sum();
+    println!(
+        "\nat least {:.2} ms an image, {:.0} images/s",
+        1e3 * seconds / plan.batch as f64,
+        plan.batch as f64 / seconds
+    );
+    Ok(Outcome::Complete)
+}
+
+fn row(cost: &LayerCost, step: &Step, peak: Peak) -> String {
+    let (seconds, bound) = cost.seconds(peak);
+    let bound = match bound {
+        Bound::Arithmetic => "arithmetic",
+        Bound::Memory => "memory",
+    };
+    let shaders: Vec<&str> = step.dispatches.iter().map(|dispatch| dispatch.shader.name()).collect();
+    let shaders = shaders.chunk_by(PartialEq::eq).map(|same| match same.len() {
+        1 => same[0].to_owned(),
+        count => format!("{count} x {}", same[0]),
+    });
+    format!(
+        "{:18} {:24} {:9.2} {:9.1} {:8.1} {:9.3}  {} ({bound})",
+        cost.layer,
+        cost.output.to_string(),
+        cost.flops as f64 / 1e9,
+        cost.bytes as f64 / 1e6,
+        cost.intensity(),
+        1e3 * seconds,
+        shaders.collect::<Vec<_>>().join(", "),
+    )
+}
