@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
 use vgg_wgpu::executor::batch_len;
@@ -12,7 +13,7 @@ use vgg_wgpu::extract::{ExtractOptions, extract};
 use vgg_wgpu::images::{Filter, KeyKind, scan};
 use vgg_wgpu::keras::{Architecture, untrained};
 use vgg_wgpu::ops::PreprocessMode;
-use vgg_wgpu::output::FeaturesWriter;
+use vgg_wgpu::output::{Identity, Journal, OutputFiles, finish};
 use vgg_wgpu::{Executor, Input, LayerChoice, Network, Node, Result, Tensor};
 
 /// What to time.
@@ -75,11 +76,14 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
         let start = std::time::Instant::now();
         let dataset = scan(&folder, KeyKind::Stem)?;
         let mut executor = Instant { network: network.clone(), n: 0 };
-        let writer = FeaturesWriter::create(&work.path().join("features.pkl"), &[1, 4096], true)?;
-        let options = ExtractOptions { filter: Filter::Nearest, threads, lenient: false };
-        let extraction = extract(&dataset, &network, &mut executor, writer, options, &mut |_| {})?;
+        let options = ExtractOptions { filter: Filter::Nearest, threads, lenient: false, max_failures: None };
+        let files = OutputFiles::of(&work.path().join("features.pkl"));
+        let identity = Identity::of(&model, PreprocessMode::Caffe, &options, KeyKind::Stem)?;
+        let (mut journal, stop) = (Journal::open(&files, identity, &dataset, true)?, AtomicBool::new(false));
+        let extraction = extract(&dataset, &network, &mut executor, &mut journal, options, &stop, &mut |_| {})?;
+        finish(journal, &dataset, &extraction, &files, true, &stop)?;
         assert!(extraction.failures.is_empty(), "{:?}", extraction.failures);
-        rates.push(extraction.written as f64 / start.elapsed().as_secs_f64());
+        rates.push(extraction.computed as f64 / start.elapsed().as_secs_f64());
     }
     rates.sort_by(f64::total_cmp);
     let (median, last) = (rates[rates.len() / 2], rates.len() - 1);

@@ -38,6 +38,21 @@ pub enum Error {
     /// No usable GPU adapter, or a device that was lost or ran out of memory.
     #[error("{0}")]
     Device(String),
+
+    /// The caller asked to stop, and the work was not complete.
+    #[error("stopped before the end")]
+    Stopped,
+
+    /// More images failed than the caller allows.
+    #[error("{failed} images failed, and {allowed} may; the last was {last}")]
+    TooManyFailures {
+        /// Images that failed, up to the one that was one too many.
+        failed: usize,
+        /// How many may fail.
+        allowed: usize,
+        /// The last one, and why.
+        last: String,
+    },
 }
 
 impl Error {

@@ -1,18 +1,20 @@
-//! The main job: a folder's images through an executor into one output file.
+//! The main job: a folder's images through an executor into a journal, of which [`crate::output::finish`] makes the output.
 //!
 //! Three stages run at once, with bounded queues between them: workers decode and resize, the calling thread batches and
-//! computes, and finished features are written while the next batch runs. Results keep the dataset's order whatever the
-//! number of workers, because each image's slot enters the queue before a worker takes it.
+//! computes, and finished features are written while the next batch runs. Images are taken in the dataset's order whatever
+//! the number of workers, because each image's slot enters the queue before a worker takes it.
 
-use std::path::{Path, PathBuf};
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::executor::{Executor, Input};
-use crate::images::{self, Dataset, Filter, ImageError, ImageFile};
-use crate::output::FeaturesWriter;
+use crate::images::{self, Dataset, Filter, ImageError, ImageFile, Stamp};
+use crate::output::{Failure, Journal};
 use crate::{Error, Network, Result};
 
 /// How images become input.
@@ -24,70 +26,74 @@ pub struct ExtractOptions {
     pub threads: usize,
     /// Whether images are decoded as by [`images::decode_lenient`].
     pub lenient: bool,
+    /// One failure more than this ends the run; without it none does.
+    pub max_failures: Option<usize>,
 }
 
 /// What happens during a run, for whoever shows it.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// The features of so many images more were written.
-    Written(usize),
+    /// The features of so many images more are in the journal.
+    Computed(usize),
     /// An image was left out.
     Failed(&'a Failure),
-}
-
-/// An image that could not be used.
-#[derive(Debug)]
-pub struct Failure {
-    /// The file.
-    pub path: PathBuf,
-    /// Why it was left out.
-    pub error: ImageError,
 }
 
 /// What a run did.
 #[derive(Debug)]
 pub struct Extraction {
-    /// Images whose features are in the output.
-    pub written: usize,
-    /// Images left out, in the dataset's order.
+    /// Images whose features are in the journal.
+    pub images: usize,
+    /// Of these, the ones that were computed now.
+    pub computed: usize,
+    /// Images left out: those that could not be listed, then those that could not be read, in the dataset's order.
     pub failures: Vec<Failure>,
-    /// The output's size.
-    pub output_bytes: u64,
-    /// From the first image asked for to the finished file.
+    /// From the first image asked for to the last features.
     pub elapsed: Duration,
-    /// From the start to the first batch's features.
-    pub first_batch: Duration,
+    /// From the start to the first batch's features, where there was a batch.
+    pub first_batch: Option<Duration>,
 }
 
-/// Runs every image of `dataset` through `executor`, which runs `network`, and writes their features, each of shape
-/// `(1, ...)`, to `writer`. An image that cannot be read is left out and reported; where none can be read it is an error,
-/// and no output is made.
+/// Runs every image of `dataset` whose features `journal` lacks through `executor`, which runs `network`, and writes their
+/// features to the journal. An image that cannot be read is left out and reported.
+///
+/// Another thread may set `stop`: the batches under way are finished, and the call ends.
+///
+/// # Errors
+/// [`Error::Stopped`] and [`Error::TooManyFailures`], and [`Error::Usage`] where no image could be read; whatever fails, what
+/// is computed stays in the journal.
 pub fn extract(
     dataset: &Dataset,
     network: &Network,
     executor: &mut dyn Executor,
-    writer: FeaturesWriter,
+    journal: &mut Journal,
     options: ExtractOptions,
+    stop: &AtomicBool,
     observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<Extraction> {
     let size = network.image_size().ok_or_else(|| Error::Usage("this network takes values, not images".into()))?;
-    let batch = executor.max_batch();
+    let pending = journal.pending();
     // Decoded images that may wait: enough that a batch is ready while another computes.
-    let waiting = batch + options.threads;
-    thread::scope(|scope| {
-        let (jobs, slots) = ordered_queue(scope, &dataset.images, waiting);
+    let waiting = executor.max_batch() + options.threads;
+    let result = thread::scope(|scope| {
+        let (jobs, slots) = ordered_queue(scope, dataset, &pending, waiting);
         for _ in 0..options.threads {
             let jobs = jobs.clone();
             scope.spawn(move || {
                 for job in jobs {
-                    // The receiver is gone only where the run has already failed.
-                    let _ = job.slot.send(load_pixels_with(&job.image.path, size, options));
+                    // The receiver is gone only where the run has already ended.
+                    let _ = job.slot.send(load_stamped(&job.image.path, size, options));
                 }
             });
         }
         drop(jobs);
-        Run::new(executor, writer, observe).all(dataset, slots, batch)
-    })
+        Run::new(dataset, executor, journal, options, stop, observe).all(&pending, slots)
+    });
+    // What was asked to stop is about to end, perhaps with the machine. Otherwise the journal is synced as it goes.
+    if let Err(Error::Stopped) = result {
+        journal.sync()?;
+    }
+    result
 }
 
 /// One image as the network takes it: decoded, and resized to `[h, w]`.
@@ -95,30 +101,34 @@ pub fn load_pixels(path: &Path, [h, w]: [usize; 2], filter: Filter) -> Result<Ve
     Ok(images::resize(&images::load(path)?, w, h, filter).pixels)
 }
 
-fn load_pixels_with(path: &Path, [h, w]: [usize; 2], options: ExtractOptions) -> Pixels {
+/// Pixels, and the stamp that the file had before: one that changes while it is read is read again by the next run.
+fn load_stamped(path: &Path, [h, w]: [usize; 2], options: ExtractOptions) -> Decoded {
+    let stamp = Stamp::of(path)?;
     let image = if options.lenient { images::load_lenient(path)? } else { images::load(path)? };
-    Ok(images::resize(&image, w, h, options.filter).pixels)
+    Ok((stamp, images::resize(&image, w, h, options.filter).pixels))
 }
 
-type Pixels = Result<Vec<u8>, ImageError>;
+type Decoded = Result<(Stamp, Vec<u8>), ImageError>;
 
 struct Job<'a> {
     image: &'a ImageFile,
-    slot: Sender<Pixels>,
+    slot: Sender<Decoded>,
 }
 
-/// Hands out `images` as jobs, and the slots that will hold their results in the images' order; at most `waiting` slots
-/// are open at a time.
+/// Hands out the images at `positions` as jobs, and the slots that will hold their results in the same order; at most
+/// `waiting` slots are open at a time.
 fn ordered_queue<'scope, 'a: 'scope>(
     scope: &'scope thread::Scope<'scope, '_>,
-    images: &'a [ImageFile],
+    dataset: &'a Dataset,
+    positions: &'a [usize],
     waiting: usize,
-) -> (Receiver<Job<'a>>, Receiver<Receiver<Pixels>>) {
+) -> (Receiver<Job<'a>>, Receiver<Receiver<Decoded>>) {
     let (job_sender, jobs) = bounded(0);
     let (slot_sender, slots) = bounded(waiting);
     scope.spawn(move || {
-        for image in images {
+        for &position in positions {
             let (slot, result) = bounded(1);
+            let image = &dataset.images[position];
             if slot_sender.send(result).is_err() || job_sender.send(Job { image, slot }).is_err() {
                 return;
             }
@@ -127,96 +137,133 @@ fn ordered_queue<'scope, 'a: 'scope>(
     (jobs, slots)
 }
 
+/// An image of a batch: its place in the dataset, and the version of its file.
+type Sample = (usize, Stamp);
+
 /// The computing stage.
 struct Run<'a> {
+    dataset: &'a Dataset,
     executor: &'a mut dyn Executor,
-    writer: FeaturesWriter,
+    journal: &'a mut Journal,
+    options: ExtractOptions,
+    stop: &'a AtomicBool,
     observe: &'a mut dyn FnMut(Event<'_>),
     /// The images of each batch that is under way, oldest first.
-    in_flight: std::collections::VecDeque<Vec<&'a ImageFile>>,
-    written: usize,
+    in_flight: VecDeque<Vec<Sample>>,
+    computed: usize,
     failures: Vec<Failure>,
     started: Instant,
     first_batch: Option<Duration>,
 }
 
 impl<'a> Run<'a> {
-    fn new(executor: &'a mut dyn Executor, writer: FeaturesWriter, observe: &'a mut dyn FnMut(Event<'_>)) -> Run<'a> {
+    fn new(
+        dataset: &'a Dataset,
+        executor: &'a mut dyn Executor,
+        journal: &'a mut Journal,
+        options: ExtractOptions,
+        stop: &'a AtomicBool,
+        observe: &'a mut dyn FnMut(Event<'_>),
+    ) -> Run<'a> {
         Run {
+            dataset,
             executor,
-            writer,
+            journal,
+            options,
+            stop,
             observe,
-            in_flight: Default::default(),
-            written: 0,
+            in_flight: VecDeque::new(),
+            computed: 0,
             failures: Vec::new(),
             started: Instant::now(),
             first_batch: None,
         }
     }
 
-    fn all(mut self, dataset: &'a Dataset, slots: Receiver<Receiver<Pixels>>, batch: usize) -> Result<Extraction> {
-        let mut images = Vec::new();
-        let mut pixels = Vec::new();
-        for (image, slot) in dataset.images.iter().zip(&slots) {
-            match slot.recv().expect("a worker answers every job") {
-                Ok(decoded) => {
-                    images.push(image);
-                    pixels.extend_from_slice(&decoded);
-                }
-                Err(error) => self.fail(image, error),
-            }
-            if images.len() == batch {
-                self.submit(std::mem::take(&mut images), &pixels)?;
-                pixels.clear();
+    fn all(mut self, pending: &[usize], slots: Receiver<Receiver<Decoded>>) -> Result<Extraction> {
+        for (path, reason) in &self.dataset.skipped {
+            if let Some(failure) = Failure::of_entry(path, reason) {
+                self.fail(failure);
             }
         }
-        if !images.is_empty() {
-            self.submit(images, &pixels)?;
-        }
+        self.feed(pending, slots)?;
         while !self.in_flight.is_empty() {
             self.collect()?;
         }
-        self.finish()
+        self.verdict()
     }
 
-    fn fail(&mut self, image: &ImageFile, error: ImageError) {
-        let failure = Failure { path: image.path.clone(), error };
+    /// Submits one batch after another, until there are no more images or the run is to end early.
+    fn feed(&mut self, pending: &[usize], slots: Receiver<Receiver<Decoded>>) -> Result<()> {
+        let mut batch = Vec::new();
+        let mut pixels = Vec::new();
+        for (&position, slot) in pending.iter().zip(&slots) {
+            if self.stop.load(Ordering::Relaxed) || self.has_failed() {
+                return Ok(());
+            }
+            match slot.recv().expect("a worker answers every job") {
+                Ok((stamp, decoded)) => {
+                    batch.push((position, stamp));
+                    pixels.extend_from_slice(&decoded);
+                }
+                Err(error) => self.fail(Failure::new(&self.dataset.images[position].path, &error)),
+            }
+            if batch.len() == self.executor.max_batch() {
+                self.submit(std::mem::take(&mut batch), &pixels)?;
+                pixels.clear();
+            }
+        }
+        if batch.is_empty() { Ok(()) } else { self.submit(batch, &pixels) }
+    }
+
+    fn fail(&mut self, failure: Failure) {
         (self.observe)(Event::Failed(&failure));
         self.failures.push(failure);
     }
 
-    fn submit(&mut self, images: Vec<&'a ImageFile>, pixels: &[u8]) -> Result<()> {
+    fn has_failed(&self) -> bool {
+        self.options.max_failures.is_some_and(|allowed| self.failures.len() > allowed)
+    }
+
+    fn submit(&mut self, batch: Vec<Sample>, pixels: &[u8]) -> Result<()> {
         if self.in_flight.len() == self.executor.depth() {
             self.collect()?;
         }
         self.executor.submit(Input::Pixels(pixels))?;
-        self.in_flight.push_back(images);
+        self.in_flight.push_back(batch);
         Ok(())
     }
 
     fn collect(&mut self) -> Result<()> {
         let features = self.executor.collect()?;
         self.first_batch.get_or_insert_with(|| self.started.elapsed());
-        let images = self.in_flight.pop_front().expect("a batch is under way");
-        for (index, image) in images.iter().enumerate() {
-            self.writer.write(&image.key, features.sample(index))?;
+        let batch = self.in_flight.pop_front().expect("a batch is under way");
+        for (index, &(position, stamp)) in batch.iter().enumerate() {
+            self.journal.append(self.dataset, position, stamp, features.sample(index))?;
         }
-        self.written += images.len();
-        (self.observe)(Event::Written(images.len()));
+        self.computed += batch.len();
+        (self.observe)(Event::Computed(batch.len()));
         Ok(())
     }
 
-    fn finish(self) -> Result<Extraction> {
-        let Some(first_batch) = self.first_batch else {
-            let count = self.failures.len();
-            return Err(Error::Usage(format!("none of the {count} images could be read, so there is no output")));
-        };
+    fn verdict(self) -> Result<Extraction> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Error::Stopped);
+        }
+        let failed = self.failures.len();
+        if let (true, Some(allowed), Some(last)) = (self.has_failed(), self.options.max_failures, self.failures.last())
+        {
+            return Err(Error::TooManyFailures { failed, allowed, last: last.to_string() });
+        }
+        if self.journal.done() == 0 {
+            return Err(Error::Usage(format!("none of the {failed} images could be read, so there is no output")));
+        }
         Ok(Extraction {
-            written: self.written,
+            images: self.journal.done(),
+            computed: self.computed,
             failures: self.failures,
-            output_bytes: self.writer.finish()?,
             elapsed: self.started.elapsed(),
-            first_batch,
+            first_batch: self.first_batch,
         })
     }
 }

@@ -22,8 +22,9 @@
 //!
 //! # How the house is built
 //!
-//! Data flows from a folder to a file: [`images`] lists, decodes and resizes; an [`Executor`] computes; [`output`] writes;
-//! [`mod@extract`] runs the three beside each other. What is computed comes from the other side:
+//! Data flows from a folder to a file: [`images`] lists, decodes and resizes; an [`Executor`] computes;
+//! [`output::journal`] keeps the features; [`mod@extract`] runs the three beside each other. What is computed comes from the
+//! other side:
 //!
 //! | from | to | where |
 //! |---|---|---|
@@ -37,6 +38,19 @@
 //! | a network | the native backend | [`cpu`] |
 //! | a GPU that fails | the same batches on a smaller plan, then on the CPU | [`fallback`] |
 //! | a network | the plain reference that accumulates in f64 | [`reference`](mod@reference), `reference()` of each op |
+//!
+//! [`output`] begins with an example of a whole run, and has these parts:
+//!
+//! | what | where |
+//! |---|---|
+//! | the files of a run, by name | [`output::files`] |
+//! | what features are features of: model, weights, options, as digests | [`output::identity`] |
+//! | features as they are computed, safe from whatever ends the run | [`output::journal`], `record.rs` (its bytes), `syncer.rs` |
+//! | a complete journal becomes the output and the files beside it | [`output::finish`](mod@output::finish) |
+//! | what an output was made from, image by image | [`output::provenance`] |
+//! | images that are not in the output | [`output::failure`] |
+//! | a finished output becomes the start of the next | [`output::resume`] |
+//! | the pickle, written and read | [`output::pickle`], [`output::reader`] |
 //!
 //! An op has one stem everywhere: `src/ops/conv2d.rs` says what it means, `shaders/conv2d.wgsl` computes it
 //! on a GPU, launched as `src/plan/step.rs` says, and `src/cpu/conv2d.rs` on the CPU. Tests run each op's cases on every backend (`tests/ops.rs`).

@@ -61,7 +61,7 @@ fn write_features(path: &Path, count: usize) -> vgg_wgpu::Result<u64> {
         }
         writer.write(&format!("image{image:04}"), &values)?;
     }
-    writer.finish()
+    Ok(writer.finish()?.bytes)
 }
 
 fn python() -> String {

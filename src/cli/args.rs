@@ -23,7 +23,8 @@ Exit codes:
   2  usage
   3  finished, but some images failed (the output is there); for inspect, the file has problems
   5  no usable adapter, or the device was lost
-  6  model unsupported or malformed";
+  6  model unsupported or malformed
+  130  interrupted; what is computed is kept, and the same command goes on";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -91,6 +92,12 @@ pub struct ExtractArgs {
     /// Replace the output if it exists
     #[arg(long)]
     pub overwrite: bool,
+    /// Bring the output up to date if it exists: compute new and changed images only, and leave out removed ones
+    #[arg(long, conflicts_with = "overwrite")]
+    pub resume: bool,
+    /// Throw away what an interrupted run has computed, instead of going on with it
+    #[arg(long)]
+    pub restart: bool,
     #[command(flatten)]
     pub model: ModelArgs,
     /// The layer whose output is wanted: auto (drop the final softmax Dense), a name, or an index (negative from the end)
@@ -109,6 +116,12 @@ pub struct ExtractArgs {
     /// Take truncated and damaged JPEGs as far as they go, as Pillow does with LOAD_TRUNCATED_IMAGES
     #[arg(long)]
     pub lenient: bool,
+    /// End at the first image that fails
+    #[arg(long)]
+    pub strict: bool,
+    /// End when more images fail than this [default: never]
+    #[arg(long, value_name = "N", conflicts_with = "strict")]
+    pub max_errors: Option<usize>,
     /// Only errors and failed images
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,

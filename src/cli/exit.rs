@@ -25,6 +25,9 @@ impl Outcome {
     }
 }
 
+/// The exit code of a command that was told to stop: what shells give for a program that SIGINT ended.
+pub const INTERRUPTED: u8 = 130;
+
 /// The exit code of a failure.
 pub fn code_of(error: &Error) -> ExitCode {
     ExitCode::from(number_of(error))
@@ -35,6 +38,7 @@ fn number_of(error: &Error) -> u8 {
         Error::Usage(_) => 2,
         Error::Device(_) => 5,
         Error::Model { .. } => 6,
+        Error::Stopped => INTERRUPTED,
         // I/O, and whatever kind the library may gain.
         _ => 1,
     }
@@ -47,7 +51,8 @@ mod tests {
     #[test]
     fn each_kind_of_failure_has_its_code() {
         let io = Error::io("read", "x")(std::io::Error::other("broken"));
-        let kinds = [io, Error::Usage("u".into()), Error::Device("d".into()), Error::model("m.h5", "p")];
-        assert_eq!(kinds.each_ref().map(number_of), [1, 2, 5, 6]);
+        let kinds =
+            [io, Error::Usage("u".into()), Error::Device("d".into()), Error::model("m.h5", "p"), Error::Stopped];
+        assert_eq!(kinds.each_ref().map(number_of), [1, 2, 5, 6, 130]);
     }
 }

@@ -3,104 +3,216 @@
 use std::fmt::{Display, Write as _};
 use std::num::NonZero;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 use vgg_wgpu::extract::{Event, ExtractOptions, Extraction, extract};
 use vgg_wgpu::images::{Dataset, dataset};
-use vgg_wgpu::output::FeaturesWriter;
+use vgg_wgpu::output::pickle::check_destination;
+use vgg_wgpu::output::resume::take_finished;
+use vgg_wgpu::output::{Digest, FailureKind, Identity, Journal, OutputFiles, Session, finish};
 use vgg_wgpu::progress::{Progress, ProgressMode};
-use vgg_wgpu::{Result, Shape};
+use vgg_wgpu::{Error, Executor, Network, Result};
 
 use super::args::ExtractArgs;
 use super::exit::Outcome;
+use super::{interrupt, say_always};
 
 /// The closing summary, as `--json` prints it.
 #[derive(Debug, Serialize)]
 struct Summary<'a> {
     images: usize,
-    failed: Vec<FailedImage>,
+    computed: usize,
+    failed: Vec<FailedImage<'a>>,
     passed_over: usize,
     output: &'a Path,
     output_bytes: u64,
+    output_blake3: String,
     layer: &'a str,
-    shape: Vec<usize>,
-    device: &'a str,
+    shape: &'a [usize],
+    device: String,
     seconds: f64,
-    seconds_to_first_batch: f64,
+    seconds_to_first_batch: Option<f64>,
     images_per_second: f64,
 }
 
 #[derive(Debug, Serialize)]
-struct FailedImage {
+struct FailedImage<'a> {
     path: String,
-    reason: String,
+    kind: FailureKind,
+    reason: &'a str,
 }
 
 pub fn run(args: ExtractArgs) -> Result<Outcome> {
+    let stop = interrupt::watch();
     // What can be refused cheaply is refused before the weights are read.
     let dataset = dataset::scan(&args.folder, args.key.into())?;
     let model = super::open_model(&args.model)?.truncate(&args.layer)?;
     let network = model.network(Some(args.images.preprocess.into()))?;
-    let shape = array_shape(network.output());
-    let writer = FeaturesWriter::create(&args.output, &shape, args.overwrite)?;
+    let files = OutputFiles::of(&args.output);
+    check_output(&files, &args)?;
+    args.say(format!("model: {}, weights: {}", model.architecture.origin, model.weights_origin));
+    args.say(format!("output: layer {}, {}", model.architecture.output_layer().name, network.output()));
+    say_dataset(&dataset, &args);
 
-    let say = |line: String| {
-        if !args.quiet {
-            eprintln!("{line}");
-        }
-    };
-    let layer = &model.architecture.output_layer().name;
-    say(format!("model: {}, weights: {}", model.architecture.origin, model.weights_origin));
-    say(format!("output: layer {layer}, {}", network.output()));
-    say_dataset(&dataset, &args, say);
-    let mut executor = super::executor(&args.device, network.clone(), say)?;
+    let options = options(&args);
+    let identity = Identity::of(&model, args.images.preprocess.into(), &options, args.key.into())?;
+    let mut journal = Journal::open(&files, identity.clone(), &dataset, args.restart)?;
+    // Again, because a process that held the journal until now has made the output.
+    check_destination(&files.features, args.may_replace())?;
+    let work = Work { args: &args, dataset: &dataset, files: &files, network, options, stop };
+    let computed = work.compute(&mut journal).inspect_err(|_| say_kept(&journal, &dataset));
+    let (extraction, device) = computed?;
+    let output = work.finish(journal, &extraction)?;
 
-    let threads = args.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
-    let mode = if args.quiet { ProgressMode::Quiet } else { ProgressMode::Auto };
-    let progress = Progress::new(dataset.images.len() as u64, mode);
-    let options = ExtractOptions { filter: args.images.resize.into(), threads, lenient: args.lenient };
-    let extraction = extract(&dataset, &network, executor.as_mut(), writer, options, &mut |event| match event {
-        Event::Written(count) => progress.advance(count as u64),
-        Event::Failed(failure) => {
-            let line = format!("failed: {}: {}", failure.path.display(), failure.error);
-            // Quiet progress says nothing, and a lost image must not go unsaid.
-            if args.quiet {
-                eprintln!("{line}")
-            } else {
-                progress.println(&line)
-            }
-            progress.advance(1);
-        }
-    })?;
-    progress.finish();
-
-    let device = executor.device();
-    let summary = summarise(&extraction, &dataset, &args.output, layer, shape, &device);
-    say(summary.to_string());
+    let summary = summarise(&work, &extraction, &identity, output, device);
+    args.say(summary.to_string());
     if args.json {
         println!("{}", serde_json::to_string_pretty(&summary).expect("a summary is plain data"));
     }
     Ok(if summary.failed.is_empty() { Outcome::Complete } else { Outcome::SomeImagesFailed })
 }
 
-/// The shape of one image's array: Keras's `predict` of a single image has a leading batch dimension of 1.
-fn array_shape(output: Shape) -> Vec<usize> {
-    [vec![1], output.dims()].concat()
+impl ExtractArgs {
+    fn say(&self, line: String) {
+        if !self.quiet {
+            say_always(&line);
+        }
+    }
+
+    /// Whether an output that exists may be replaced.
+    fn may_replace(&self) -> bool {
+        self.overwrite || self.resume
+    }
 }
 
-fn say_dataset(dataset: &Dataset, args: &ExtractArgs, say: impl Fn(String)) {
+fn options(args: &ExtractArgs) -> ExtractOptions {
+    ExtractOptions {
+        filter: args.images.resize.into(),
+        threads: args.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get),
+        lenient: args.lenient,
+        max_failures: if args.strict { Some(0) } else { args.max_errors },
+    }
+}
+
+/// Refuses an output that is in the way. A journal beside it is that of a run that was to replace it, or of one that was ended
+/// between its last two steps.
+fn check_output(files: &OutputFiles, args: &ExtractArgs) -> Result<()> {
+    for beside in [&files.provenance, &files.failures] {
+        check_destination(beside, true)?;
+    }
+    match check_destination(&files.features, args.may_replace()) {
+        Err(Error::Usage(problem)) if files.journal.exists() => {
+            let journal = files.journal.display();
+            Err(Error::Usage(format!(
+                "{problem}. {journal} holds what an interrupted run computed; with --overwrite and --resume it is made use of"
+            )))
+        }
+        result => result,
+    }
+}
+
+/// What the steps of a run share.
+struct Work<'a> {
+    args: &'a ExtractArgs,
+    dataset: &'a Dataset,
+    files: &'a OutputFiles,
+    network: Network,
+    options: ExtractOptions,
+    stop: &'a AtomicBool,
+}
+
+impl Work<'_> {
+    /// Fills the journal, and returns the device that did it.
+    fn compute(&self, journal: &mut Journal) -> Result<(Extraction, String)> {
+        let args = self.args;
+        let interrupted = journal.done();
+        let finished = if args.resume { take_finished(journal, self.dataset, self.files, self.stop)? } else { 0 };
+        self.say_reused(journal, interrupted, finished);
+        let mut executor = super::executor(&args.device, self.network.clone(), |line| args.say(line))?;
+        self.add_session(journal, executor.as_ref())?;
+
+        let mode = if args.quiet { ProgressMode::Quiet } else { ProgressMode::Auto };
+        let lost = self.dataset.skipped.len() - passed_over(self.dataset);
+        let progress = Progress::new((lost + journal.pending().len()) as u64, mode);
+        let mut observe = |event: Event<'_>| match event {
+            Event::Computed(count) => progress.advance(count as u64),
+            Event::Failed(failure) => {
+                let line = format!("failed: {failure}");
+                // Quiet progress says nothing, and a lost image must not go unsaid.
+                if args.quiet {
+                    say_always(&line)
+                } else {
+                    progress.println(&line)
+                }
+                progress.advance(1);
+            }
+        };
+        let executor = executor.as_mut();
+        let extraction = extract(self.dataset, &self.network, executor, journal, self.options, self.stop, &mut observe);
+        progress.finish();
+        Ok((extraction?, executor.device()))
+    }
+
+    fn finish(&self, journal: Journal, extraction: &Extraction) -> Result<Digest> {
+        let path = journal.path().to_owned();
+        finish(journal, self.dataset, extraction, self.files, self.args.may_replace(), self.stop).inspect_err(|_| {
+            say_always(&format!("all features are kept in {}: none has to be computed again", path.display()));
+        })
+    }
+
+    fn say_reused(&self, journal: &Journal, interrupted: usize, finished: usize) {
+        let (total, journal_path) = (self.dataset.images.len(), journal.path().display());
+        if interrupted > 0 {
+            self.args.say(format!("resuming: {interrupted} of {total} images are in {journal_path}"));
+        }
+        if journal.cut_bytes() > 0 {
+            let bytes = journal.cut_bytes();
+            self.args.say(format!("note: {bytes} bytes at the end of {journal_path} were not whole, and were cut off"));
+        }
+        if finished > 0 {
+            let output = self.files.features.display();
+            self.args.say(format!("resuming: {finished} of {total} images are in {output} and have not changed"));
+        }
+    }
+
+    /// Notes who computes, and says where others have before: on another device features differ in their last bits.
+    fn add_session(&self, journal: &mut Journal, executor: &dyn Executor) -> Result<()> {
+        if journal.pending().is_empty() {
+            return Ok(());
+        }
+        let now = Session::now(executor);
+        if let Some(then) = journal.sessions().last() {
+            let differs = (&then.device, &then.version, then.batch) != (&now.device, &now.version, now.batch);
+            if differs {
+                let Session { version, device, batch, .. } = then;
+                self.args.say(format!(
+                    "note: what there is was computed on {device}, in batches of {batch}, by version {version}"
+                ));
+            }
+        }
+        journal.add_session(now)
+    }
+}
+
+fn say_kept(journal: &Journal, dataset: &Dataset) {
+    if journal.done() > 0 {
+        let (done, total, path) = (journal.done(), dataset.images.len(), journal.path().display());
+        say_always(&format!("{done} of {total} images are kept in {path}; the same command goes on with the rest"));
+    }
+}
+
+fn say_dataset(dataset: &Dataset, args: &ExtractArgs) {
     let passed_over = passed_over(dataset);
     let mut line = format!("images: {} in {}", dataset.images.len(), args.folder.display());
     if passed_over > 0 {
         let hint = if args.verbose { "" } else { " (-v lists them)" };
         let _ = write!(line, ", {passed_over} other entries passed over{hint}");
     }
-    say(line);
-    for (path, reason) in &dataset.skipped {
-        if reason.is_failure() {
-            eprintln!("failed: {}: {reason}", path.display());
-        } else if args.verbose {
-            say(format!("passed over: {}: {reason}", path.display()));
+    args.say(line);
+    if args.verbose {
+        for (path, reason) in dataset.skipped.iter().filter(|(_, reason)| !reason.is_failure()) {
+            args.say(format!("passed over: {}: {reason}", path.display()));
         }
     }
 }
@@ -111,43 +223,43 @@ fn passed_over(dataset: &Dataset) -> usize {
 }
 
 fn summarise<'a>(
-    extraction: &Extraction,
-    dataset: &Dataset,
-    output: &'a Path,
-    layer: &'a str,
-    shape: Vec<usize>,
-    device: &'a str,
+    work: &Work<'a>,
+    extraction: &'a Extraction,
+    identity: &'a Identity,
+    output: Digest,
+    device: String,
 ) -> Summary<'a> {
-    let failed = |path: &Path, reason: &dyn Display| FailedImage {
-        path: path.display().to_string(),
-        reason: reason.to_string(),
-    };
-    let unlisted = dataset.skipped.iter().filter(|(_, reason)| reason.is_failure());
-    let unlisted = unlisted.map(|(path, reason)| failed(path, reason));
-    let undecoded = extraction.failures.iter().map(|failure| failed(&failure.path, &failure.error));
+    let failed = extraction.failures.iter().map(|failure| FailedImage {
+        path: failure.path.display().to_string(),
+        kind: failure.kind,
+        reason: &failure.reason,
+    });
     let seconds = extraction.elapsed.as_secs_f64();
     Summary {
-        images: extraction.written,
-        failed: unlisted.chain(undecoded).collect(),
-        passed_over: passed_over(dataset),
-        output,
-        output_bytes: extraction.output_bytes,
-        layer,
-        shape,
+        images: extraction.images,
+        computed: extraction.computed,
+        failed: failed.collect(),
+        passed_over: passed_over(work.dataset),
+        output: &work.files.features,
+        output_bytes: output.bytes,
+        output_blake3: output.blake3,
+        layer: &identity.layer,
+        shape: &identity.shape,
         device,
         seconds,
-        seconds_to_first_batch: extraction.first_batch.as_secs_f64(),
-        images_per_second: extraction.written as f64 / seconds,
+        seconds_to_first_batch: extraction.first_batch.map(|duration| duration.as_secs_f64()),
+        images_per_second: extraction.computed as f64 / seconds,
     }
 }
 
 impl Display for Summary<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Summary { images, output_bytes, seconds, images_per_second, device, .. } = self;
+        let Summary { images, computed, output_bytes, seconds, images_per_second, device, .. } = self;
         let (failed, output) = (self.failed.len(), self.output.display());
+        let reused = if computed < images { format!(", {computed} of them computed now") } else { String::new() };
         writeln!(
             f,
-            "done: {images} images, {failed} failed, in {seconds:.1} s: {images_per_second:.2} images/s on {device}"
+            "done: {images} images{reused}, {failed} failed, in {seconds:.1} s: {images_per_second:.2} images/s on {device}"
         )?;
         write!(f, "wrote {output}: {output_bytes} bytes")
     }

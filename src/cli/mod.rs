@@ -8,10 +8,12 @@ mod extract;
 mod fetch;
 mod init;
 mod inspect;
+mod interrupt;
 mod plan;
 mod summary;
 mod verify;
 
+use std::io::Write;
 use std::path::Path;
 
 use vgg_wgpu::fallback::FallbackExecutor;
@@ -36,6 +38,11 @@ pub fn run(command: Command) -> Result<Outcome> {
     }
 }
 
+/// Writes a line to standard error. Where that is closed, as by `| head`, nothing is lost but the line.
+fn say_always(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// Opens the model that the arguments name.
 fn open_model(args: &ModelArgs) -> Result<Model> {
     let model = args.model.as_deref();
@@ -55,7 +62,7 @@ fn open_model(args: &ModelArgs) -> Result<Model> {
 /// told on standard error, however quiet the command is, and replaced.
 fn executor(args: &DeviceArgs, network: Network, say: impl FnOnce(String)) -> Result<Box<dyn Executor>> {
     let device::Selected { device, reason } = device::select(&args.device)?;
-    let notice = Box::new(|line: &str| eprintln!("warning: {line}"));
+    let notice = Box::new(|line: &str| say_always(&format!("warning: {line}")));
     let executor = FallbackExecutor::open(device, network, args.batch.map(Into::into), notice)?;
     say(format!("device: {} ({reason}); batches of {}", executor.device(), executor.max_batch()));
     Ok(Box::new(executor))

@@ -27,7 +27,8 @@ const EXTENSIONS: [&str; 18] = [
 const LISTED_PAIRS: usize = 10;
 
 /// What names an image in the output: the argument of `--key`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum KeyKind {
     /// The file's name without its last extension: Python's `os.path.splitext(name)[0]`.
     #[default]
@@ -90,10 +91,26 @@ impl fmt::Display for SkipReason {
 /// The images of a folder.
 #[derive(Debug)]
 pub struct Dataset {
+    /// The folder that was listed.
+    pub folder: PathBuf,
     /// The images, sorted by the bytes of their keys, which are distinct.
     pub images: Vec<ImageFile>,
     /// Everything else, sorted by path.
     pub skipped: Vec<(PathBuf, SkipReason)>,
+}
+
+impl Dataset {
+    /// The path of an entry below the folder, with `/` between its parts; what is not Unicode is replaced by U+FFFD.
+    pub fn relative(&self, path: &Path) -> String {
+        let below = path.strip_prefix(&self.folder).unwrap_or(path);
+        let parts: Vec<_> = below.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+        parts.join("/")
+    }
+
+    /// The place of the image of this key in `images`.
+    pub fn position(&self, key: &str) -> Option<usize> {
+        self.images.binary_search_by(|image| image.key.as_str().cmp(key)).ok()
+    }
 }
 
 /// Lists the images of a folder. Two images with one key, no image at all, and a path that is no folder are errors.
@@ -102,7 +119,7 @@ pub fn scan(folder: &Path, key: KeyKind) -> Result<Dataset> {
     if !metadata.is_dir() {
         return Err(Error::Usage(format!("{} is a file; a folder of images was expected", folder.display())));
     }
-    let mut dataset = Dataset { images: Vec::new(), skipped: Vec::new() };
+    let mut dataset = Dataset { folder: folder.to_owned(), images: Vec::new(), skipped: Vec::new() };
     let depth = if key == KeyKind::RelPath { usize::MAX } else { 1 };
     let mut entries = WalkDir::new(folder).min_depth(1).max_depth(depth).sort_by_file_name().into_iter();
     while let Some(entry) = entries.next() {

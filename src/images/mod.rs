@@ -6,6 +6,7 @@ pub mod format;
 mod jpeg;
 mod raster;
 pub mod resize;
+pub mod stamp;
 
 use std::any::Any;
 use std::fs::{self, File};
@@ -16,6 +17,7 @@ use std::path::Path;
 pub use dataset::{Dataset, ImageFile, KeyKind, scan};
 pub use format::Format;
 pub use resize::{Filter, resize};
+pub use stamp::Stamp;
 
 /// The most pixels an image may have: where Pillow raises `DecompressionBombError`, twice its `MAX_IMAGE_PIXELS`.
 pub const MAX_PIXELS: u64 = 178_956_970;

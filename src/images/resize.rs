@@ -5,7 +5,8 @@ use std::f64::consts::PI;
 use super::RgbImage;
 
 /// Pillow's resampling filters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Filter {
     /// `Image.NEAREST`: the default here, as it is in `keras.preprocessing.image.load_img`.
     #[default]

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::path::PathBuf;
 
 use super::layer::{self, Activation, Layer, LayerKind};
 use crate::ops::{self, Padding};
@@ -14,6 +15,8 @@ pub struct Architecture {
     pub name: String,
     /// The file it came from, or where it was made: error messages begin with it.
     pub origin: String,
+    /// The file it was read from, where it was read from one.
+    pub file: Option<PathBuf>,
     /// The class, which decides whether `layers` lists the InputLayer (as Keras's `model.layers` does).
     pub class: ModelClass,
     /// The shape of one input sample, channels last.
@@ -65,7 +68,7 @@ impl Architecture {
         layers: impl IntoIterator<Item = (String, LayerKind)>,
     ) -> Result<Architecture> {
         let (name, origin, data_format) = (name.into(), origin.into(), DataFormat::default());
-        let mut architecture = Architecture { name, origin, class, input, data_format, layers: Vec::new() };
+        let mut architecture = Architecture { name, origin, file: None, class, input, data_format, layers: Vec::new() };
         let mut names = HashSet::new();
         let mut shape = layer::check_size(input)
             .map_err(|problem| Error::model(&architecture.origin, format!("the model's input: {problem}")))?;

@@ -1,5 +1,6 @@
 //! An architecture together with its parameters, and its truncation.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::architecture::Architecture;
@@ -17,6 +18,8 @@ pub struct Model {
     pub parameters: Vec<Vec<Parameter>>,
     /// The file the weights came from, or how they were made.
     pub weights_origin: String,
+    /// The file the weights are read from, where they are read from one.
+    pub weights_file: Option<PathBuf>,
 }
 
 /// Which layer's output is wanted: the argument of `--layer`.
@@ -55,7 +58,7 @@ impl Model {
             let shapes = parameters[index].iter().map(|parameter| &parameter.shape);
             assert!(shapes.eq(expected.iter().map(|(_, shape)| shape)), "{}: {expected:?}", layer.name);
         }
-        Model { architecture, parameters, weights_origin: weights_origin.into() }
+        Model { architecture, parameters, weights_origin: weights_origin.into(), weights_file: None }
     }
 
     /// The model that ends with the chosen layer. A name or index that does not exist is a usage error that lists those

@@ -42,8 +42,11 @@ impl Model {
         let architecture = match model {
             Some(Opened::Whole { architecture, weights: own }) => {
                 return match weights {
-                    Some(path) if !same_file(&own.origin, path) => with_weights(architecture, Opened::open(path)?),
-                    _ => bind(architecture, own),
+                    Some(path) if !same_file(&own.origin, path) => with_weights(architecture, path),
+                    _ => {
+                        let path = architecture.file.clone();
+                        bind(architecture, own, path)
+                    }
                 };
             }
             Some(Opened::Architecture(architecture)) => architecture,
@@ -56,10 +59,10 @@ impl Model {
             None => Architecture::vgg16(),
         };
         match weights {
-            Some(path) => with_weights(architecture, Opened::open(path)?),
+            Some(path) => with_weights(architecture, path),
             None => {
                 let path = find_weights(&architecture)?;
-                with_weights(architecture, Opened::open(&path)?)
+                with_weights(architecture, &path)
             }
         }
     }
@@ -86,6 +89,17 @@ enum Opened {
 
 impl Opened {
     fn open(path: &Path) -> Result<Opened> {
+        let mut opened = Opened::read(path)?;
+        match &mut opened {
+            Opened::Architecture(architecture) | Opened::Whole { architecture, .. } => {
+                architecture.file = Some(path.to_owned());
+            }
+            Opened::Weights(_) => {}
+        }
+        Ok(opened)
+    }
+
+    fn read(path: &Path) -> Result<Opened> {
         let read = |problem| Error::io("read the model", path)(problem);
         let origin = path.display().to_string();
         // Asked before opening, because opening a named pipe waits for its writer.
@@ -127,19 +141,21 @@ impl Opened {
     }
 }
 
-fn with_weights(architecture: Architecture, opened: Opened) -> Result<Model> {
-    match opened {
-        Opened::Weights(file) | Opened::Whole { weights: file, .. } => bind(architecture, file),
+fn with_weights(architecture: Architecture, path: &Path) -> Result<Model> {
+    match Opened::open(path)? {
+        Opened::Weights(file) | Opened::Whole { weights: file, .. } => bind(architecture, file, Some(path.to_owned())),
         Opened::Architecture(found) => {
             Err(Error::model(found.origin, "an architecture; weights were expected: .h5, .weights.h5 or .keras"))
         }
     }
 }
 
-fn bind(architecture: Architecture, file: Hdf5) -> Result<Model> {
+fn bind(architecture: Architecture, file: Hdf5, path: Option<PathBuf>) -> Result<Model> {
     let origin = file.origin.clone();
     let parameters = weights::parameters(&architecture, Arc::new(file))?;
-    Ok(Model::new(architecture, parameters, origin))
+    let mut model = Model::new(architecture, parameters, origin);
+    model.weights_file = path;
+    Ok(model)
 }
 
 /// The weights that nobody named, or an error that says where they were looked for.

@@ -3,7 +3,8 @@
 use crate::{Shape, Tensor};
 
 /// Keras's `preprocess_input(mode=)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum PreprocessMode {
     /// RGB to BGR, minus (103.939, 116.779, 123.68): VGG16's, and the default.
     #[default]

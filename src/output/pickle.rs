@@ -8,6 +8,7 @@
 //! asks for. Its module is called `numpy.core.multiarray`, not NumPy 2's `numpy._core.multiarray`: the old name loads in
 //! NumPy 1 too, and is the one name under `numpy.core` that NumPy 2 leaves free of a deprecation warning.
 
+use super::identity::Digest;
 use super::opcode::*;
 use crate::{Error, Result, temporary_file};
 use std::fs;
@@ -36,7 +37,7 @@ pub struct FeaturesWriter {
     overwrite: bool,
     values_per_array: usize,
     record: Vec<u8>,
-    written_bytes: u64,
+    written: blake3::Hasher,
     failed: bool,
 }
 
@@ -60,7 +61,7 @@ impl FeaturesWriter {
             overwrite,
             values_per_array,
             record: prologue(shape),
-            written_bytes: 0,
+            written: blake3::Hasher::new(),
             failed: false,
         };
         writer.write_record()?;
@@ -86,24 +87,26 @@ impl FeaturesWriter {
         self.write_record()
     }
 
-    /// Completes the pickle, waits until it is on the disk, gives it its name, and returns its size in bytes.
+    /// Completes the pickle, waits until it is on the disk, gives it its name, and returns what it holds.
     ///
     /// # Errors
     /// [`Error::Usage`] where a file of that name has appeared since [`create`](FeaturesWriter::create) and `overwrite`
     /// is not set; [`Error::Io`] where the system refuses, or an earlier write failed. The old file is then untouched.
-    pub fn finish(mut self) -> Result<u64> {
+    pub fn finish(mut self) -> Result<Digest> {
         self.record.clear();
         self.record.push(STOP);
         self.write_record()?;
-        let FeaturesWriter { path, file, overwrite, written_bytes, .. } = self;
+        let FeaturesWriter { path, file, overwrite, written, .. } = self;
         let file = file.into_inner().map_err(|e| e.into_error()).map_err(Error::io("write", &path))?;
         file.as_file().sync_all().map_err(Error::io("write to the disk", &path))?;
         let persisted = if overwrite { file.persist(&path) } else { file.persist_noclobber(&path) };
         match persisted {
-            Ok(_) => Ok(written_bytes),
-            Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Err(already_exists(&path)),
-            Err(e) => Err(Error::io("put the finished file at", path)(e.error)),
+            Ok(_) => {}
+            Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => return Err(already_exists(&path)),
+            Err(e) => return Err(Error::io("put the finished file at", path)(e.error)),
         }
+        temporary_file::sync_folder(&path).map_err(Error::io("write to the disk the folder of", &path))?;
+        Ok(Digest::finish(&written))
     }
 
     /// Writes `self.record`. After a failure it refuses for good: the file may then end within a record.
@@ -114,13 +117,13 @@ impl FeaturesWriter {
             self.file.write_all(&self.record)
         };
         self.failed = result.is_err();
-        self.written_bytes += self.record.len() as u64;
+        self.written.update(&self.record);
         result.map_err(Error::io("write", &self.path))
     }
 }
 
 /// Whether an output may be put at `path`, so that a run that must fail does so before it computes anything.
-fn check_destination(path: &Path, overwrite: bool) -> Result<()> {
+pub fn check_destination(path: &Path, overwrite: bool) -> Result<()> {
     let metadata = match fs::symlink_metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         metadata => metadata.map_err(Error::io("look at the output", path))?,
@@ -270,10 +273,11 @@ mod tests {
         let mut writer = FeaturesWriter::create(&path, &[1, 2], false).unwrap();
         writer.write("a", &[1.0, -2.0]).unwrap();
         writer.write(&long_key, &[f32::NAN, 0.5]).unwrap();
-        let bytes = writer.finish().unwrap();
+        let digest = writer.finish().unwrap();
 
         let file = fs::read(&path).unwrap();
-        assert_eq!(file.len() as u64, bytes);
+        assert_eq!(digest, Digest::of_file(&path).unwrap());
+        assert_eq!(file.len() as u64, digest.bytes);
         let dict = read(&file);
         assert_eq!(dict.len(), 2);
         assert_eq!(dict[0], ("a".into(), array_state(&[1, 2], &[0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0])));

@@ -1,0 +1,65 @@
+//! Bringing a file to the disk while it is being written.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+
+/// How often what was written is brought to the disk.
+const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A thread that brings to the disk what was written, so that computing never waits for it.
+#[derive(Debug)]
+pub(super) struct Syncer {
+    written: Arc<AtomicBool>,
+    /// Dropping it ends the thread.
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Syncer {
+    pub fn start(file: Arc<File>) -> Syncer {
+        let written = Arc::new(AtomicBool::new(false));
+        let (stop, stopped) = bounded(0);
+        let thread = std::thread::spawn({
+            let written = written.clone();
+            move || {
+                while stopped.recv_timeout(SYNC_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                    if written.swap(false, Ordering::AcqRel) {
+                        file.sync_data()?;
+                    }
+                }
+                Ok(())
+            }
+        });
+        Syncer { written, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Something was written.
+    pub fn mark(&self) {
+        self.written.store(true, Ordering::Release);
+    }
+
+    /// The error that ended the thread, if one did.
+    pub fn check(&mut self) -> io::Result<()> {
+        let failed = self.thread.take_if(|thread| thread.is_finished());
+        match failed.map(JoinHandle::join) {
+            Some(Ok(Err(error))) => Err(error),
+            _ if self.thread.is_none() => Err(io::Error::other("an earlier write failed")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Syncer {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
