@@ -4,7 +4,7 @@ mod support;
 
 use support::plans::{LAVAPIPE, vgg16};
 use vgg_wgpu::ops::{Activation, Dense, Op};
-use vgg_wgpu::plan::{Limits, MAX_LOOP_STEPS, Plan};
+use vgg_wgpu::plan::{Chunk, Dispatch, Growth, Limits, MAX_LOOP_STEPS, Plan, Shader, Step};
 use vgg_wgpu::{Error, Network, Node, Parameter, Shape};
 
 fn refusal(limits: Limits, batch: Option<usize>) -> String {
@@ -35,14 +35,43 @@ fn steps_never_write_what_they_read_and_keep_within_their_slots() {
     let plan = Plan::new(&vgg16(), &LAVAPIPE, Some(8)).expect("it fits");
     assert_eq!(plan.steps.len(), vgg16().nodes.len() + 1, "preprocessing and a step for each node");
     for step in &plan.steps {
-        assert_ne!(step.input_slot, Some(step.output_slot));
         let (size, slot) = (step.output.texture(plan.batch), plan.slots[step.output_slot]);
         assert!(size.width <= slot.width && size.height <= slot.height && size.layers <= slot.layers);
         for dispatch in &step.dispatches {
+            assert_ne!(dispatch.slots.input, Some(dispatch.slots.output));
             assert!(dispatch.workgroups(plan.batch).iter().all(|&count| (1..=65535).contains(&count)), "{dispatch:?}");
         }
     }
     assert!(plan.slots.len() < plan.steps.len(), "textures are used again");
+}
+
+/// A transform of all 8 images' first maps would take 1.8 GB; chunks of the batch take turns with 33 MB.
+#[test]
+fn winograds_transforms_are_bounded_and_cover_the_batch_once() {
+    let plan = Plan::new(&vgg16(), &LAVAPIPE, Some(8)).expect("it fits");
+    let chunks_of = |step: &Step| -> Vec<Chunk> {
+        let inputs = step.dispatches.iter().filter(|dispatch| dispatch.shader == Shader::WinogradInput);
+        let chunk = |dispatch: &Dispatch| match dispatch.growth {
+            Growth::Tiles { chunk, .. } => chunk,
+            Growth::Samples(_) => panic!("{dispatch:?}"),
+        };
+        inputs.map(chunk).collect()
+    };
+    let steps: Vec<_> = plan.steps.iter().map(chunks_of).filter(|chunks| !chunks.is_empty()).collect();
+    assert_eq!(steps.len(), 12, "all convolutions but the first, of three channels");
+    for chunks in steps {
+        let mut next = 0;
+        for chunk in chunks {
+            assert_eq!(chunk.first, next);
+            next += chunk.samples;
+        }
+        assert_eq!(next, 8);
+    }
+    let transforms: Vec<_> = plan.slots.iter().filter(|slot| slot.layers == 36).collect();
+    assert!(transforms.len() == 2 && transforms.iter().all(|slot| slot.bytes() < 40 << 20), "{transforms:?}");
+    // A smaller batch leaves chunks out.
+    let last = plan.steps[2].dispatches.last().expect("stages");
+    assert_eq!((last.workgroups(7)[1], last.workgroups(8)[1] > 0), (0, true));
 }
 
 #[test]

@@ -8,8 +8,8 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, TypeInner};
 use support::cases;
 use support::plans::{LAVAPIPE, vgg16};
-use vgg_wgpu::plan::{CONV2D_3X3_ROWS, CONV2D_QUADS, CONV2D_ROWS, DENSE_SAMPLES, WORKGROUP_WIDTH};
-use vgg_wgpu::plan::{Dispatch, Layout, Plan, Shader};
+use vgg_wgpu::plan::{CONV2D_3X3_ROWS, CONV2D_QUADS, CONV2D_ROWS, DENSE_SAMPLES, PRODUCT_QUADS, PRODUCT_TILES};
+use vgg_wgpu::plan::{Dispatch, Growth, Layout, Plan, Shader, WORKGROUP_WIDTH};
 
 fn parse(shader: Shader) -> Module {
     let source = shader.source();
@@ -65,6 +65,7 @@ fn workgroups_and_tiles_are_as_large_as_plans_count_them() {
             Shader::Conv2d => &[("TILE_ROWS", CONV2D_ROWS), ("TILE_QUADS", CONV2D_QUADS)],
             Shader::Conv2d3x3 => &[("TILE_ROWS", CONV2D_3X3_ROWS), ("TILE_QUADS", CONV2D_QUADS)],
             Shader::Dense => &[("TILE_SAMPLES", DENSE_SAMPLES)],
+            Shader::WinogradProduct => &[("TILE_TILES", PRODUCT_TILES), ("TILE_QUADS", PRODUCT_QUADS)],
             _ => &[],
         };
         assert_eq!(constants(&module), tile, "{name}");
@@ -106,6 +107,7 @@ fn sizes_in_parameters_are_those_of_the_textures() {
         for step in &plan.steps {
             for dispatch in &step.dispatches {
                 check_sizes(dispatch, input, step.output, plan.batch);
+                check_transforms(dispatch, &plan);
                 seen.insert(dispatch.shader);
             }
             input = step.output;
@@ -132,6 +134,8 @@ fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize)
             // Sizes of the weights, below; and what addresses nothing by itself.
             "rows" | "first_quad" | "quads" | "kernel" | "stride" | "before" | "activation" | "is_average"
             | "is_vector" => continue,
+            // Of Winograd's transforms, in a test of their own.
+            "tiles" | "width" | "first_sample" | "tile_count" | "block_count" => continue,
             unknown => panic!("{name}: what bounds {unknown}?"),
         };
         assert_eq!(value, &expected, "{name}: {field}");
@@ -144,8 +148,48 @@ fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize)
     } else {
         assert_eq!(weights.size.width, 4 * input.quads(), "{name}");
         assert_eq!(weights.size.height, output.quads().next_multiple_of(CONV2D_QUADS), "{name}");
-        assert_eq!(weights.size.layers, params["kernel"].iter().product::<usize>(), "{name}");
+        let taps = params.get("kernel").map_or(36, |kernel| kernel.iter().product::<usize>());
+        assert_eq!(weights.size.layers, taps, "{name}");
     }
+}
+
+/// Winograd's shaders read and write 36 layers of rows for each quad, and pixels of the chunk's samples.
+fn check_transforms(dispatch: &Dispatch, plan: &Plan) {
+    let Growth::Tiles { chunk, per_sample, per_group } = dispatch.growth else { return };
+    let (name, params) = (dispatch.shader.name(), named_params(dispatch));
+    let number = |field: &str| params[field][0];
+    let slot = |slot: Option<usize>| plan.slots[slot.expect("both are textures")];
+    let (input, output) = (slot(dispatch.slots.input), slot(Some(dispatch.slots.output)));
+    let quads = match dispatch.shader {
+        Shader::WinogradInput | Shader::WinogradOutput => dispatch.workgroups[2],
+        _ => dispatch.workgroups[0] * PRODUCT_QUADS,
+    };
+    let read = if dispatch.shader == Shader::WinogradProduct { number("in_quads") } else { quads };
+    let transforms = match dispatch.shader {
+        Shader::WinogradInput => vec![(output, quads)],
+        Shader::WinogradOutput => vec![(input, quads)],
+        _ => vec![(input, read), (output, quads)],
+    };
+    let tiles = chunk.samples * per_sample;
+    for (size, quads) in transforms {
+        assert_eq!((size.width, size.layers), (number("width"), 36), "{name}");
+        assert!(size.height >= quads * number("rows"), "{name}: {size:?} has no room for {quads} quads");
+        assert!(number("width") * number("rows") >= tiles, "{name}: {tiles} tiles in {params:?}");
+    }
+    if dispatch.shader == Shader::WinogradProduct {
+        let block = WORKGROUP_WIDTH * PRODUCT_TILES;
+        assert_eq!(
+            (number("width") % block, number("block_count")),
+            (0, tiles.div_ceil(block)),
+            "{name}: whole blocks"
+        );
+        assert_eq!(per_group, block * LAVAPIPE.workgroup_rows, "{name}");
+    } else {
+        assert_eq!((number("tile_count"), number("first_sample")), (tiles, chunk.first), "{name}");
+        assert_eq!(params["tiles"].iter().product::<usize>(), per_sample, "{name}");
+        assert_eq!(per_group, WORKGROUP_WIDTH * LAVAPIPE.workgroup_rows, "{name}");
+    }
+    assert!(chunk.first + chunk.samples <= plan.batch, "{name}: {chunk:?} of {}", plan.batch);
 }
 
 /// The fields of a shader's parameters.

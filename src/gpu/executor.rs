@@ -8,7 +8,7 @@ use super::guard;
 use super::weights::{StepWeights, preprocess_table};
 use crate::executor::{Executor, Input, batch_len};
 use crate::network::Node;
-use crate::plan::{Dispatch, Layout, Plan, Shader, Step};
+use crate::plan::{Dispatch, Layout, Plan, Shader};
 use crate::{Error, Network, Result, Tensor};
 
 /// Batches that may be under way: while one is read back, the next computes.
@@ -114,12 +114,21 @@ impl GpuExecutor {
                 }
                 (None, None) => unreachable!("the first step is a node's"),
             };
-            let launches = step.dispatches.iter().map(|dispatch| {
+            let mut kernels = HashMap::new();
+            let mut launches = Vec::new();
+            for dispatch in &step.dispatches {
                 let pipeline =
                     pipelines.entry(dispatch.shader).or_insert_with(|| self.context.pipeline(dispatch.shader));
-                self.launch(step, dispatch, pipeline.clone(), &weights, &label)
-            });
-            let launches = launches.collect::<Result<_>>()?;
+                let kernel = match dispatch.weights {
+                    Some(part) if kernels.contains_key(&part) => kernels.get(&part),
+                    Some(part) => {
+                        let kernel = weights.upload(&self.context, dispatch.shader, part, &label)?;
+                        Some(&*kernels.entry(part).or_insert(kernel))
+                    }
+                    None => None,
+                };
+                launches.push(self.launch(dispatch, pipeline.clone(), kernel, &weights, &label));
+            }
             self.context.check()?;
             self.steps.push(launches);
         }
@@ -128,12 +137,12 @@ impl GpuExecutor {
 
     fn launch(
         &self,
-        step: &Step,
         dispatch: &Dispatch,
         pipeline: wgpu::ComputePipeline,
+        kernel: Option<&wgpu::Texture>,
         weights: &StepWeights,
         label: &str,
-    ) -> Result<Launch> {
+    ) -> Launch {
         let view = |texture: &wgpu::Texture| {
             texture.create_view(&wgpu::TextureViewDescriptor {
                 dimension: Some(wgpu::TextureViewDimension::D2Array),
@@ -144,15 +153,13 @@ impl GpuExecutor {
         // Uniform buffers are whole multiples of 16 bytes.
         params.resize(params.len().next_multiple_of(4), 0);
         let params = self.context.buffer(label, bytemuck::cast_slice(&params), wgpu::BufferUsages::UNIFORM);
-        let input = step.input_slot.map(|slot| view(&self.slots[slot]));
-        let output = view(&self.slots[step.output_slot]);
-        let kernel = match dispatch.weights {
-            Some(part) => Some(view(&weights.upload(&self.context, dispatch.shader, part, label)?)),
-            None => None,
-        };
-        let channels = weights
-            .channels(dispatch.weights.map(|part| part.quads))
-            .map(|values| self.context.buffer(label, bytemuck::cast_slice(&values), wgpu::BufferUsages::STORAGE));
+        let input = dispatch.slots.input.map(|slot| view(&self.slots[slot]));
+        let output = view(&self.slots[dispatch.slots.output]);
+        let kernel = kernel.map(view);
+        let channels = dispatch.shader.reads_channels().then(|| {
+            let values = weights.channels(dispatch.weights.map(|part| part.quads));
+            self.context.buffer(label, bytemuck::cast_slice(&values), wgpu::BufferUsages::STORAGE)
+        });
         let texture = wgpu::BindingResource::TextureView;
         let resources = [
             Some(params.as_entire_binding()),
@@ -171,7 +178,7 @@ impl GpuExecutor {
             layout: &pipeline.get_bind_group_layout(0),
             entries: &entries,
         });
-        Ok(Launch { pipeline, bindings, dispatch: dispatch.clone() })
+        Launch { pipeline, bindings, dispatch: dispatch.clone() }
     }
 
     /// Hands the input to the device and returns the number of samples.

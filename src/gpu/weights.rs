@@ -3,7 +3,7 @@
 use super::context::Context;
 use crate::Result;
 use crate::ops::conv2d::LinearWeights;
-use crate::ops::{BatchNorm, Op, Preprocess};
+use crate::ops::{BatchNorm, Op, Preprocess, winograd};
 use crate::plan::{Shader, Weights};
 
 /// How much is handed to the driver before it is waited for: drivers copy what they are given, and hold it until then.
@@ -31,14 +31,15 @@ impl StepWeights {
     }
 
     /// The values of `channels` for the output channels in `quads` (first and number), or all.
-    pub fn channels(&self, quads: Option<[usize; 2]>) -> Option<Vec<f32>> {
-        match (self, quads) {
-            (StepWeights::Linear(weights), Some([first, count])) => {
+    pub fn channels(&self, quads: Option<[usize; 2]>) -> Vec<f32> {
+        match self {
+            StepWeights::Linear(weights) => {
+                let [first, count] = quads.unwrap_or([0, weights.bias.len().div_ceil(4)]);
                 let value = |channel: usize| weights.bias.get(channel).copied().unwrap_or(0.0);
-                Some((4 * first..4 * (first + count)).map(value).collect())
+                (4 * first..4 * (first + count)).map(value).collect()
             }
-            (StepWeights::Channels(values), _) => Some(values.clone()),
-            _ => None,
+            StepWeights::Channels(values) => values.clone(),
+            StepWeights::Nothing => unreachable!("only shaders of ops with values for channels read any"),
         }
     }
 
@@ -47,10 +48,13 @@ impl StepWeights {
         let StepWeights::Linear(weights) = self else { unreachable!("only linear ops have a kernel") };
         let texture = context.texture(label, part.size);
         let channels = weights.bias.len();
-        if shader == Shader::Dense {
-            upload_dense(context, &texture, &weights.kernel, channels, part)?;
-        } else {
-            upload_conv2d(context, &texture, &weights.kernel, channels, part)?;
+        match shader {
+            Shader::Dense => upload_dense(context, &texture, &weights.kernel, channels, part)?,
+            Shader::WinogradProduct => {
+                let transformed = winograd::transform_kernel(&weights.kernel, weights.kernel.len() / 9);
+                upload_conv2d(context, &texture, &transformed, channels, part)?;
+            }
+            _ => upload_conv2d(context, &texture, &weights.kernel, channels, part)?,
         }
         Ok(texture)
     }

@@ -12,6 +12,7 @@ pub mod flatten;
 pub mod pool2d;
 pub mod preprocess;
 pub mod window;
+pub mod winograd;
 pub mod zero_pad2d;
 
 pub use activation::Activation;

@@ -20,7 +20,7 @@ pub struct Layout {
 }
 
 /// The size of a texture, in texels of 16 bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TextureSize {
     pub width: usize,
     pub height: usize,

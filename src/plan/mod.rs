@@ -6,10 +6,13 @@
 mod layout;
 mod shader;
 mod step;
+mod winograd;
 
 pub use layout::{Layout, TextureSize};
 pub use shader::Shader;
-pub use step::{CONV2D_3X3_ROWS, CONV2D_QUADS, CONV2D_ROWS, DENSE_SAMPLES, Dispatch, Step, Weights};
+pub use step::{CONV2D_3X3_ROWS, CONV2D_QUADS, CONV2D_ROWS, DENSE_SAMPLES};
+pub use step::{Chunk, Dispatch, DispatchSlots, Growth, Step, Weights};
+pub use winograd::{PRODUCT_QUADS, PRODUCT_TILES};
 
 use crate::executor::requested_batch;
 use crate::{Error, Network, Result};
@@ -90,7 +93,7 @@ impl Plan {
 
     fn for_batch(network: &Network, limits: &Limits, batch: usize) -> Result<Plan, String> {
         let input = Layout::of(network.input, limits);
-        let mut slots = Slots { batch, limits, sizes: Vec::new() };
+        let mut slots = Slots { batch, limits, sizes: Vec::new(), scratch: [None; 2] };
         let input_slot = slots.take(input, None).map_err(|problem| format!("input {}: {problem}", network.input))?;
         let mut steps = Vec::new();
         if network.preprocess.is_some() {
@@ -101,7 +104,7 @@ impl Plan {
             let fail = |problem| format!("layer {} ({}): {problem}", node.layer, node.op.name());
             let to = Layout::of(node.output, limits);
             let to_slot = slots.take(to, Some(from_slot)).map_err(fail)?;
-            steps.push(Step::for_op(&node.op, (from, from_slot), (to, to_slot), batch, limits).map_err(fail)?);
+            steps.push(Step::for_op(&node.op, (from, from_slot), (to, to_slot), &mut slots).map_err(fail)?);
             (from, from_slot) = (to, to_slot);
         }
         for step in &steps {
@@ -122,14 +125,31 @@ struct Slots<'a> {
     batch: usize,
     limits: &'a Limits,
     sizes: Vec<TextureSize>,
+    scratch: [Option<usize>; 2],
 }
 
 impl Slots<'_> {
+    /// One of two slots for what lives within a step, at least of `size`.
+    fn scratch(&mut self, index: usize, size: TextureSize) -> usize {
+        let slot = *self.scratch[index].get_or_insert_with(|| {
+            self.sizes.push(size);
+            self.sizes.len() - 1
+        });
+        let TextureSize { width, height, layers } = self.sizes[slot];
+        self.sizes[slot] = TextureSize {
+            width: width.max(size.width),
+            height: height.max(size.height),
+            layers: layers.max(size.layers),
+        };
+        slot
+    }
+
     /// A slot for `layout` that is not `busy`.
     fn take(&mut self, layout: Layout, busy: Option<usize>) -> Result<usize, String> {
         let size = layout.texture(self.batch);
         size.check(self.limits)?;
-        let free = self.sizes.iter().enumerate().position(|(index, &slot)| slot == size && Some(index) != busy);
+        let taken = |index| Some(index) == busy || self.scratch.contains(&Some(index));
+        let free = self.sizes.iter().enumerate().position(|(index, &slot)| slot == size && !taken(index));
         Ok(free.unwrap_or_else(|| {
             self.sizes.push(size);
             self.sizes.len() - 1

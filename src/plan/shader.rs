@@ -12,11 +12,14 @@ pub enum Shader {
     Pool2d,
     Preprocess,
     Softmax,
+    WinogradInput,
+    WinogradOutput,
+    WinogradProduct,
     ZeroPad2d,
 }
 
 impl Shader {
-    pub const ALL: [Shader; 10] = [
+    pub const ALL: [Shader; 13] = [
         Shader::Activation,
         Shader::BatchNorm,
         Shader::Conv2d,
@@ -26,6 +29,9 @@ impl Shader {
         Shader::Pool2d,
         Shader::Preprocess,
         Shader::Softmax,
+        Shader::WinogradInput,
+        Shader::WinogradOutput,
+        Shader::WinogradProduct,
         Shader::ZeroPad2d,
     ];
 
@@ -41,8 +47,17 @@ impl Shader {
             Shader::Pool2d => "pool2d",
             Shader::Preprocess => "preprocess",
             Shader::Softmax => "softmax",
+            Shader::WinogradInput => "winograd_input",
+            Shader::WinogradOutput => "winograd_output",
+            Shader::WinogradProduct => "winograd_product",
             Shader::ZeroPad2d => "zero_pad2d",
         }
+    }
+
+    /// Whether it reads `channels`: a bias, or other values for each channel.
+    pub fn reads_channels(self) -> bool {
+        use Shader::{BatchNorm, Conv2d, Conv2d3x3, Dense, Preprocess, WinogradOutput};
+        matches!(self, BatchNorm | Conv2d | Conv2d3x3 | Dense | Preprocess | WinogradOutput)
     }
 
     /// The WGSL text, with the declarations that all shaders share before it.
@@ -57,6 +72,9 @@ impl Shader {
             Shader::Pool2d => include_str!("../../shaders/pool2d.wgsl"),
             Shader::Preprocess => include_str!("../../shaders/preprocess.wgsl"),
             Shader::Softmax => include_str!("../../shaders/softmax.wgsl"),
+            Shader::WinogradInput => include_str!("../../shaders/winograd_input.wgsl"),
+            Shader::WinogradOutput => include_str!("../../shaders/winograd_output.wgsl"),
+            Shader::WinogradProduct => include_str!("../../shaders/winograd_product.wgsl"),
             Shader::ZeroPad2d => include_str!("../../shaders/zero_pad2d.wgsl"),
         };
         [include_str!("../../shaders/common.wgsl"), text].join("\n")

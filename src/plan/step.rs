@@ -3,7 +3,7 @@
 use crate::ops::{self, Activation, Op, Pool2d, PoolKind, Window, ZeroPad2d};
 
 use super::layout::{Layout, TextureSize};
-use super::{Limits, MAX_LOOP_STEPS, Shader, WORKGROUP_WIDTH};
+use super::{Limits, MAX_LOOP_STEPS, Shader, Slots, WORKGROUP_WIDTH, winograd};
 
 /// Output rows that one thread of `conv2d.wgsl` computes: its `TILE_ROWS`.
 pub const CONV2D_ROWS: usize = 4;
@@ -17,14 +17,19 @@ pub const DENSE_SAMPLES: usize = 4;
 /// What makes one node's output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// Read by every dispatch; nothing where the pixels are.
-    pub input_slot: Option<usize>,
-    /// Written by every dispatch, each its own part.
+    /// Where the output is.
     pub output_slot: usize,
     /// The layout of what is written.
     pub output: Layout,
-    /// More than one where weights are cut.
+    /// In order. More than one where weights are cut, or where an algorithm has stages.
     pub dispatches: Vec<Dispatch>,
+}
+
+/// The slots that a dispatch reads, where it does not read pixels, and writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DispatchSlots {
+    pub input: Option<usize>,
+    pub output: usize,
 }
 
 /// One launch of a shader.
@@ -32,18 +37,36 @@ pub struct Step {
 pub struct Dispatch {
     /// What is launched.
     pub shader: Shader,
+    /// What it reads and writes.
+    pub slots: DispatchSlots,
     /// The shader's `Params`, in the order of its fields.
     pub params: Vec<u32>,
-    /// Workgroups along x and y, and along z for each `samples` samples.
+    /// Workgroups, along one dimension for a part of the batch.
     pub workgroups: [usize; 3],
-    /// Samples that one thread computes.
-    pub samples: usize,
+    /// How workgroups grow with the batch.
+    pub growth: Growth,
     /// The part of the op's kernel that it reads.
     pub weights: Option<Weights>,
 }
 
-/// A part of a kernel, as a texture. Texels hold four output channels of one input channel.
+/// How a dispatch grows with the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Growth {
+    /// Along z, by its workgroups for each so many samples.
+    Samples(usize),
+    /// Along y, by a workgroup for each `per_group` tiles of the samples of a chunk, of which each has `per_sample`.
+    Tiles { chunk: Chunk, per_sample: usize, per_group: usize },
+}
+
+/// Samples that are computed together where a whole batch would take too much memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunk {
+    pub first: usize,
+    pub samples: usize,
+}
+
+/// A part of a kernel, as a texture. Texels hold four output channels of one input channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Weights {
     /// The texture. A convolution's: input channels, quads of output channels, taps. A dense layer's: quads of units,
     /// then inputs, in as many layers as they need.
@@ -53,10 +76,16 @@ pub struct Weights {
 }
 
 impl Dispatch {
-    /// Workgroups for a batch of `n`.
+    /// Workgroups for a batch of `n`; none where it has no sample of the dispatch's chunk.
     pub fn workgroups(&self, n: usize) -> [usize; 3] {
         let [x, y, z] = self.workgroups;
-        [x, y, z * n.div_ceil(self.samples)]
+        match self.growth {
+            Growth::Samples(samples) => [x, y, z * n.div_ceil(samples)],
+            Growth::Tiles { chunk, per_sample, per_group } => {
+                let samples = n.saturating_sub(chunk.first).min(chunk.samples);
+                [x, y * (samples * per_sample).div_ceil(per_group), z]
+            }
+        }
     }
 }
 
@@ -64,8 +93,9 @@ impl Step {
     /// Pixels to the network's input.
     pub(super) fn preprocess(output: Layout, output_slot: usize, limits: &Limits) -> Step {
         let params = vec![output.width as u32, output.height as u32];
-        let dispatch = over(Shader::Preprocess, params, output, 1, limits);
-        Step { input_slot: None, output_slot, output, dispatches: vec![dispatch] }
+        let slots = DispatchSlots { input: None, output: output_slot };
+        let dispatch = over(Shader::Preprocess, slots, params, output, 1, limits);
+        Step { output_slot, output, dispatches: vec![dispatch] }
     }
 
     /// One op from a layout and slot to another.
@@ -73,26 +103,28 @@ impl Step {
         op: &Op,
         (from, input_slot): (Layout, usize),
         (to, output_slot): (Layout, usize),
-        batch: usize,
-        limits: &Limits,
+        slots: &mut Slots<'_>,
     ) -> Result<Step, String> {
+        let (batch, limits) = (slots.batch, slots.limits);
+        let ends = DispatchSlots { input: Some(input_slot), output: output_slot };
         let dispatches = match op {
-            Op::Conv2d(op) => vec![conv2d(op, from, to, limits)?],
-            Op::Dense(op) => dense(op, from, to, batch, limits)?,
-            Op::Pool2d(op) => vec![pool2d(op, from, to, limits)?],
-            Op::ZeroPad2d(op) => vec![zero_pad2d(op, from, to, limits)],
-            Op::Flatten => vec![flatten(from, to, limits)],
+            Op::Conv2d(op) if winograd::takes(op, from, to, limits) => winograd::dispatches(op, from, to, ends, slots),
+            Op::Conv2d(op) => vec![conv2d(op, from, to, ends, limits)?],
+            Op::Dense(op) => dense(op, from, to, ends, batch, limits)?,
+            Op::Pool2d(op) => vec![pool2d(op, from, to, ends, limits)?],
+            Op::ZeroPad2d(op) => vec![zero_pad2d(op, from, to, ends, limits)],
+            Op::Flatten => vec![flatten(from, to, ends, limits)],
             Op::BatchNorm(_) => {
                 let params = vec![to.width as u32, to.height as u32, to.quads() as u32, to.is_vector().into()];
-                vec![over(Shader::BatchNorm, params, to, to.layers, limits)]
+                vec![over(Shader::BatchNorm, ends, params, to, to.layers, limits)]
             }
             Op::Activation(activation) => {
                 let params = vec![to.width as u32, to.height as u32, activation_code(*activation)];
-                vec![over(Shader::Activation, params, to, to.layers, limits)]
+                vec![over(Shader::Activation, ends, params, to, to.layers, limits)]
             }
-            Op::Softmax => vec![softmax(to, limits)?],
+            Op::Softmax => vec![softmax(to, ends, limits)?],
         };
-        Ok(Step { input_slot: Some(input_slot), output_slot, output: to, dispatches })
+        Ok(Step { output_slot, output: to, dispatches })
     }
 
     /// Whether an adapter launches and holds all of it.
@@ -112,13 +144,26 @@ impl Step {
 }
 
 /// A dispatch of one thread for each texel of `layout`'s width and height, and `layers` for each sample.
-fn over(shader: Shader, params: Vec<u32>, layout: Layout, layers: usize, limits: &Limits) -> Dispatch {
+fn over(
+    shader: Shader,
+    slots: DispatchSlots,
+    params: Vec<u32>,
+    layout: Layout,
+    layers: usize,
+    limits: &Limits,
+) -> Dispatch {
     let x = layout.width.div_ceil(WORKGROUP_WIDTH);
     let y = layout.height.div_ceil(limits.workgroup_rows);
-    Dispatch { shader, params, workgroups: [x, y, layers], samples: 1, weights: None }
+    Dispatch { shader, slots, params, workgroups: [x, y, layers], growth: Growth::Samples(1), weights: None }
 }
 
-fn conv2d(op: &ops::Conv2d, from: Layout, to: Layout, limits: &Limits) -> Result<Dispatch, String> {
+fn conv2d(
+    op: &ops::Conv2d,
+    from: Layout,
+    to: Layout,
+    slots: DispatchSlots,
+    limits: &Limits,
+) -> Result<Dispatch, String> {
     check_loop(op.window.taps() * from.quads())?;
     let Window { kernel, stride, before, .. } = op.window;
     let quads = to.quads().next_multiple_of(CONV2D_QUADS);
@@ -141,11 +186,18 @@ fn conv2d(op: &ops::Conv2d, from: Layout, to: Layout, limits: &Limits) -> Result
     ];
     let size = TextureSize { width: from.quads() * 4, height: quads, layers: op.window.taps() };
     let weights = Some(Weights { size, quads: [0, quads] });
-    Ok(Dispatch { shader, params, workgroups, samples: 1, weights })
+    Ok(Dispatch { shader, slots, params, workgroups, growth: Growth::Samples(1), weights })
 }
 
 /// Cut by units, so that each part's texture keeps within the limits.
-fn dense(op: &ops::Dense, from: Layout, to: Layout, batch: usize, limits: &Limits) -> Result<Vec<Dispatch>, String> {
+fn dense(
+    op: &ops::Dense,
+    from: Layout,
+    to: Layout,
+    slots: DispatchSlots,
+    batch: usize,
+    limits: &Limits,
+) -> Result<Vec<Dispatch>, String> {
     check_loop(from.quads())?;
     let inputs = from.quads() * 4;
     let height = inputs.min(limits.max_texture_side / 4 * 4);
@@ -162,12 +214,13 @@ fn dense(op: &ops::Dense, from: Layout, to: Layout, batch: usize, limits: &Limit
         let rows = quads.div_ceil(WORKGROUP_WIDTH).div_ceil(limits.workgroup_rows);
         let weights = Weights { size: TextureSize { width: quads, height, layers }, quads: [first, quads] };
         let workgroups = [1, rows, 1];
-        Dispatch { shader: Shader::Dense, params, workgroups, samples: DENSE_SAMPLES, weights: Some(weights) }
+        let growth = Growth::Samples(DENSE_SAMPLES);
+        Dispatch { shader: Shader::Dense, slots, params, workgroups, growth, weights: Some(weights) }
     };
     Ok((0..to.quads()).step_by(part_quads).map(dispatch).collect())
 }
 
-fn pool2d(op: &Pool2d, from: Layout, to: Layout, limits: &Limits) -> Result<Dispatch, String> {
+fn pool2d(op: &Pool2d, from: Layout, to: Layout, slots: DispatchSlots, limits: &Limits) -> Result<Dispatch, String> {
     check_loop(op.window.taps())?;
     let Window { kernel, stride, before, .. } = op.window;
     let pairs = [
@@ -182,25 +235,25 @@ fn pool2d(op: &Pool2d, from: Layout, to: Layout, limits: &Limits) -> Result<Disp
         PoolKind::Max => 0,
         PoolKind::Average => 1,
     });
-    Ok(over(Shader::Pool2d, params, to, to.layers, limits))
+    Ok(over(Shader::Pool2d, slots, params, to, to.layers, limits))
 }
 
-fn zero_pad2d(op: &ZeroPad2d, from: Layout, to: Layout, limits: &Limits) -> Dispatch {
+fn zero_pad2d(op: &ZeroPad2d, from: Layout, to: Layout, slots: DispatchSlots, limits: &Limits) -> Dispatch {
     let numbers = [from.width, from.height, to.width, to.height, op.left, op.top];
-    over(Shader::ZeroPad2d, numbers.iter().map(|&number| number as u32).collect(), to, to.layers, limits)
+    over(Shader::ZeroPad2d, slots, numbers.iter().map(|&number| number as u32).collect(), to, to.layers, limits)
 }
 
-fn flatten(from: Layout, to: Layout, limits: &Limits) -> Dispatch {
+fn flatten(from: Layout, to: Layout, slots: DispatchSlots, limits: &Limits) -> Dispatch {
     let numbers = [from.width, from.layers, from.shape.channels(), to.shape.len(), to.width, to.height];
-    over(Shader::Flatten, numbers.iter().map(|&number| number as u32).collect(), to, 1, limits)
+    over(Shader::Flatten, slots, numbers.iter().map(|&number| number as u32).collect(), to, 1, limits)
 }
 
 /// One thread for each row of channels: a pixel of a map, or a whole vector.
-fn softmax(layout: Layout, limits: &Limits) -> Result<Dispatch, String> {
+fn softmax(layout: Layout, slots: DispatchSlots, limits: &Limits) -> Result<Dispatch, String> {
     check_loop(3 * layout.quads())?;
     let numbers = [layout.width, layout.height, layout.shape.channels(), layout.is_vector().into()];
     let params = numbers.iter().map(|&number| number as u32).collect();
-    let mut dispatch = over(Shader::Softmax, params, layout, 1, limits);
+    let mut dispatch = over(Shader::Softmax, slots, params, layout, 1, limits);
     if layout.is_vector() {
         dispatch.workgroups = [1, 1, 1];
     }
@@ -216,7 +269,7 @@ fn check_loop(steps: usize) -> Result<(), String> {
 
 /// The number that shaders know an activation by; `shaders/common.wgsl` has the other half, and the op tests, which run
 /// every activation, hold them to each other.
-fn activation_code(activation: Activation) -> u32 {
+pub(super) fn activation_code(activation: Activation) -> u32 {
     match activation {
         Activation::Linear => 0,
         Activation::Relu => 1,

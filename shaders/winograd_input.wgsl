@@ -1,0 +1,109 @@
+// Winograd's minimal filtering F(4x4, 3x3), first of three: input tiles of 6 x 6 pixels to their transform, V = B' d B,
+// with the interpolation points 0, +-sqrt(1/2), +-sqrt(2) and infinity (Lavin and Gray 2015).
+//
+// Bindings
+//   params   sizes; see Params
+//   input    [n * in_quads] layers of (in_size.y, in_size.x), four channels a texel
+//   output   V: frequency 6 * v + u, of rows v and columns u, in layer 6 * v + u; there, the texel of tile t and quad q of
+//            input channels is at (t % width, q * rows + t / width). Tiles are counted over a chunk of the batch, of each
+//            sample row by row
+//
+// Threads: x and then y is a tile, z a quad of channels. Six columns of a tile are transformed, then the six rows of what
+// comes out; written out, because arrays indexed in loops live in memory.
+//
+// Edges: outside the map the input is zero. Threads beyond the chunk's tiles end at once.
+
+struct Params {
+    in_size: vec2<u32>,
+    tiles: vec2<u32>,
+    before: vec2<u32>,
+    in_quads: u32,
+    width: u32,
+    rows: u32,
+    first_sample: u32,
+    tile_count: u32,
+}
+
+struct Six {
+    a: vec4<f32>,
+    b: vec4<f32>,
+    c: vec4<f32>,
+    d: vec4<f32>,
+    e: vec4<f32>,
+    f: vec4<f32>,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
+@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
+
+// Four input channels of one pixel, zero outside the map.
+fn pixel(x: i32, y: i32, layer: u32) -> vec4<f32> {
+    let size = vec2<i32>(params.in_size);
+    let inside = x >= 0 && y >= 0 && x < size.x && y < size.y;
+    let texel = textureLoad(input, clamp(vec2<i32>(x, y), vec2<i32>(0), size - 1), layer);
+    return select(vec4<f32>(), texel, inside);
+}
+
+fn column(x: i32, y: i32, layer: u32) -> Six {
+    return transform(Six(
+        pixel(x, y, layer),
+        pixel(x, y + 1, layer),
+        pixel(x, y + 2, layer),
+        pixel(x, y + 3, layer),
+        pixel(x, y + 4, layer),
+        pixel(x, y + 5, layer),
+    ));
+}
+
+// B' d: row i holds the coefficients of the product of x - p over all points p but the ith.
+fn transform(d: Six) -> Six {
+    let even1 = d.e - 2.0 * d.c;
+    let odd1 = 0.70710678118654752 * (d.d - 2.0 * d.b);
+    let even2 = d.e - 0.5 * d.c;
+    let odd2 = 1.4142135623730951 * (d.d - 0.5 * d.b);
+    return Six(
+        d.a + d.e - 2.5 * d.c,
+        even1 + odd1,
+        even1 - odd1,
+        even2 + odd2,
+        even2 - odd2,
+        d.b + d.f - 2.5 * d.d,
+    );
+}
+
+fn store_row(at: vec2<u32>, row: u32, d: Six) {
+    let v = transform(d);
+    textureStore(output, at, 6u * row, v.a);
+    textureStore(output, at, 6u * row + 1u, v.b);
+    textureStore(output, at, 6u * row + 2u, v.c);
+    textureStore(output, at, 6u * row + 3u, v.d);
+    textureStore(output, at, 6u * row + 4u, v.e);
+    textureStore(output, at, 6u * row + 5u, v.f);
+}
+
+@compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
+fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
+    let tile = thread.y * WORKGROUP_WIDTH + thread.x;
+    if tile >= params.tile_count {
+        return;
+    }
+    let per_sample = params.tiles.x * params.tiles.y;
+    let within = tile % per_sample;
+    let layer = (params.first_sample + tile / per_sample) * params.in_quads + thread.z;
+    let x = i32(within % params.tiles.x * 4u) - i32(params.before.x);
+    let y = i32(within / params.tiles.x * 4u) - i32(params.before.y);
+    let c0 = column(x, y, layer);
+    let c1 = column(x + 1, y, layer);
+    let c2 = column(x + 2, y, layer);
+    let c3 = column(x + 3, y, layer);
+    let c4 = column(x + 4, y, layer);
+    let c5 = column(x + 5, y, layer);
+    let at = vec2<u32>(tile % params.width, thread.z * params.rows + tile / params.width);
+    store_row(at, 0u, Six(c0.a, c1.a, c2.a, c3.a, c4.a, c5.a));
+    store_row(at, 1u, Six(c0.b, c1.b, c2.b, c3.b, c4.b, c5.b));
+    store_row(at, 2u, Six(c0.c, c1.c, c2.c, c3.c, c4.c, c5.c));
+    store_row(at, 3u, Six(c0.d, c1.d, c2.d, c3.d, c4.d, c5.d));
+    store_row(at, 4u, Six(c0.e, c1.e, c2.e, c3.e, c4.e, c5.e));
+    store_row(at, 5u, Six(c0.f, c1.f, c2.f, c3.f, c4.f, c5.f));
+}

@@ -1,0 +1,96 @@
+// Winograd's F(4x4, 3x3), last of three: products back to 4 x 4 pixels, Y = A' M A, with bias and activation.
+//
+// Bindings
+//   params   sizes; see Params
+//   input    M, as winograd_product.wgsl writes it
+//   output   [n * out_quads] layers of (out_size.y, out_size.x), four channels a texel
+//   channels bias, four channels an element, zero where there is no channel
+//
+// Threads: x and then y is a tile, z a quad of output channels.
+//
+// Edges: pixels of a tile beyond the map are not stored. Threads beyond the chunk's tiles end at once.
+
+struct Params {
+    out_size: vec2<u32>,
+    tiles: vec2<u32>,
+    out_quads: u32,
+    width: u32,
+    rows: u32,
+    first_sample: u32,
+    tile_count: u32,
+    activation: u32,
+}
+
+struct Four {
+    a: vec4<f32>,
+    b: vec4<f32>,
+    c: vec4<f32>,
+    d: vec4<f32>,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
+@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
+@group(0) @binding(4) var<storage, read> channels: array<vec4<f32>>;
+
+// A' m: column i holds the powers of point i.
+fn transform(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, e: vec4<f32>, f: vec4<f32>) -> Four {
+    let sum1 = b + c;
+    let difference1 = 0.70710678118654752 * (b - c);
+    let sum2 = d + e;
+    let difference2 = 1.4142135623730951 * (d - e);
+    return Four(
+        a + sum1 + sum2,
+        difference1 + difference2,
+        0.5 * sum1 + 2.0 * sum2,
+        0.5 * difference1 + 2.0 * difference2 + f,
+    );
+}
+
+fn column(at: vec2<u32>, u: u32) -> Four {
+    return transform(
+        textureLoad(input, at, u),
+        textureLoad(input, at, u + 6u),
+        textureLoad(input, at, u + 12u),
+        textureLoad(input, at, u + 18u),
+        textureLoad(input, at, u + 24u),
+        textureLoad(input, at, u + 30u),
+    );
+}
+
+fn store(at: vec2<u32>, layer: u32, value: vec4<f32>) {
+    if all(at < params.out_size) {
+        textureStore(output, at, layer, activate(params.activation, value));
+    }
+}
+
+fn store_row(at: vec2<u32>, layer: u32, bias: vec4<f32>, row: Four) {
+    store(at, layer, row.a + bias);
+    store(at + vec2<u32>(1u, 0u), layer, row.b + bias);
+    store(at + vec2<u32>(2u, 0u), layer, row.c + bias);
+    store(at + vec2<u32>(3u, 0u), layer, row.d + bias);
+}
+
+@compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
+fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
+    let tile = thread.y * WORKGROUP_WIDTH + thread.x;
+    if tile >= params.tile_count {
+        return;
+    }
+    let at = vec2<u32>(tile % params.width, thread.z * params.rows + tile / params.width);
+    let c0 = column(at, 0u);
+    let c1 = column(at, 1u);
+    let c2 = column(at, 2u);
+    let c3 = column(at, 3u);
+    let c4 = column(at, 4u);
+    let c5 = column(at, 5u);
+    let per_sample = params.tiles.x * params.tiles.y;
+    let within = tile % per_sample;
+    let layer = (params.first_sample + tile / per_sample) * params.out_quads + thread.z;
+    let first = 4u * vec2<u32>(within % params.tiles.x, within / params.tiles.x);
+    let bias = channels[thread.z];
+    store_row(first, layer, bias, transform(c0.a, c1.a, c2.a, c3.a, c4.a, c5.a));
+    store_row(first + vec2<u32>(0u, 1u), layer, bias, transform(c0.b, c1.b, c2.b, c3.b, c4.b, c5.b));
+    store_row(first + vec2<u32>(0u, 2u), layer, bias, transform(c0.c, c1.c, c2.c, c3.c, c4.c, c5.c));
+    store_row(first + vec2<u32>(0u, 3u), layer, bias, transform(c0.d, c1.d, c2.d, c3.d, c4.d, c5.d));
+}
