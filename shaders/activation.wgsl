@@ -11,7 +11,6 @@
 
 struct Params {
     size: vec2<u32>,
-    activation: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -24,5 +23,5 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
         return;
     }
     let x = textureLoad(input, thread.xy, thread.z);
-    textureStore(output, thread.xy, thread.z, activate(params.activation, x));
+    textureStore(output, thread.xy, thread.z, activate(x));
 }

@@ -30,7 +30,6 @@ struct Params {
     kernel: vec2<u32>,
     stride: vec2<u32>,
     before: vec2<u32>,
-    activation: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -59,7 +58,7 @@ fn tap(i: u32, quad: u32, layer: u32) -> mat4x4<f32> {
 
 fn store(x: u32, y: u32, sample: u32, quad: u32, sum: vec4<f32>) {
     if y < params.out_size.y && quad < params.out_quads {
-        let value = activate(params.activation, sum + channels[quad]);
+        let value = activate(sum + channels[quad]);
         textureStore(output, vec2<u32>(x, y), sample * params.out_quads + quad, value);
     }
 }

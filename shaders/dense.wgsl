@@ -25,7 +25,6 @@ struct Params {
     first_quad: u32,
     quads: u32,
     batch: u32,
-    activation: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -36,7 +35,7 @@ struct Params {
 
 fn store(sample: u32, part_quad: u32, sum: vec4<f32>) {
     if sample < params.batch {
-        let value = activate(params.activation, sum + channels[part_quad]);
+        let value = activate(sum + channels[part_quad]);
         let quad = params.first_quad + part_quad;
         textureStore(output, vec2<u32>(quad % params.out_width, quad / params.out_width), sample, value);
     }

@@ -18,7 +18,6 @@ struct Params {
     rows: u32,
     first_sample: u32,
     tile_count: u32,
-    activation: u32,
 }
 
 struct Four {
@@ -60,7 +59,7 @@ fn column(at: vec2<u32>, u: u32) -> Four {
 
 fn store(at: vec2<u32>, layer: u32, value: vec4<f32>) {
     if all(at < params.out_size) {
-        textureStore(output, at, layer, activate(params.activation, value));
+        textureStore(output, at, layer, activate(value));
     }
 }
 

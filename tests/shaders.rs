@@ -60,7 +60,7 @@ fn workgroups_and_tiles_are_as_large_as_plans_count_them() {
         let [entry] = &module.entry_points[..] else { panic!("{name}: one entry point") };
         assert_eq!(entry.workgroup_size[0] as usize, WORKGROUP_WIDTH, "{name}");
         let names: Vec<_> = module.overrides.iter().filter_map(|(_, value)| value.name.as_deref()).collect();
-        assert_eq!(names, ["WORKGROUP_ROWS"], "{name}");
+        assert_eq!(names, ["WORKGROUP_ROWS", "ACTIVATION"], "{name}");
         let tile: &[(&str, usize)] = match shader {
             Shader::Conv2d => &[("TILE_ROWS", CONV2D_ROWS), ("TILE_QUADS", CONV2D_QUADS)],
             Shader::Conv2d3x3 => &[("TILE_ROWS", CONV2D_3X3_ROWS), ("TILE_QUADS", CONV2D_QUADS)],
@@ -132,8 +132,7 @@ fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize)
             "length" => vec![output.shape.len()],
             "batch" => vec![batch],
             // Sizes of the weights, below; and what addresses nothing by itself.
-            "rows" | "first_quad" | "quads" | "kernel" | "stride" | "before" | "activation" | "is_average"
-            | "is_vector" => continue,
+            "rows" | "first_quad" | "quads" | "kernel" | "stride" | "before" | "is_average" | "is_vector" => continue,
             // Of Winograd's transforms, in a test of their own.
             "tiles" | "width" | "first_sample" | "tile_count" | "block_count" => continue,
             unknown => panic!("{name}: what bounds {unknown}?"),

@@ -1,9 +1,8 @@
 //! 3x3 convolution with stride 1 by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2015): a quarter of the
 //! multiplications of the direct sum.
 //!
-//! A tile of 6x6 input pixels gives 4x4 output pixels: both are transformed, `Y = A' [(G g G') * (B' d B)] A`, and the
-//! sums over input channels become one matrix product for each of the 36 frequencies. The interpolation points are 0,
-//! +-sqrt(1/2), +-sqrt(2) and infinity, which round half as much as 0, +-1, +-2.
+//! [`crate::ops::winograd`] explains it. The sums over input channels become one matrix product for each of the 36
+//! frequencies.
 
 #![expect(clippy::needless_range_loop, reason = "indices name the place in a matrix of vectors")]
 
@@ -18,15 +17,10 @@ use super::elementwise::activate_in_place;
 use super::lanes::{load, mul_add, store};
 use super::product::{self, GROUP, Panels, Task, multiply, packed_len, packed_position};
 use super::scratch::with_scratch;
+use crate::ops::winograd::{FREQUENCIES, IN, OUT, transform};
 use crate::ops::{self, Activation, PoolKind};
 use crate::{Result, Shape};
 
-/// Rows and columns of an output tile.
-const OUT: usize = 4;
-/// Rows and columns of an input tile, and of its transform.
-const IN: usize = 6;
-/// Matrix products.
-const FREQUENCIES: usize = IN * IN;
 /// Tiles that are transformed and multiplied together where the weights stay in a cache: few, so that their transforms
 /// stay there too.
 const FEW_TILES: usize = 14;
@@ -438,9 +432,9 @@ impl Task for WeightTransform<'_> {
                         }
                     }
                 }
-                let rows = g.map(weight_transform);
+                let rows = g.map(transform);
                 for v in 0..IN {
-                    let column = weight_transform([rows[0][v], rows[1][v], rows[2][v]]);
+                    let column = transform([rows[0][v], rows[1][v], rows[2][v]]);
                     for (u, values) in column.iter().enumerate() {
                         let start = ((u * IN + v) * self.c_in + c) * width + first;
                         for (place, value) in self.panel[start..][..pairs].iter_mut().zip(values) {
@@ -451,23 +445,4 @@ impl Task for WeightTransform<'_> {
             }
         }
     }
-}
-
-/// `G g`: the values of the polynomial `g` at the points, divided by the products of their distances.
-#[inline(always)]
-fn weight_transform(g: [[f64; PAIRS]; 3]) -> [[f64; PAIRS]; IN] {
-    let (near, far) = (std::f64::consts::FRAC_1_SQRT_2, std::f64::consts::SQRT_2);
-    let mut values = [[0.0; PAIRS]; IN];
-    for pair in 0..PAIRS {
-        let [g0, g1, g2] = [g[0][pair], g[1][pair], g[2][pair]];
-        let (even_near, odd_near) = (g0 + 0.5 * g2, near * g1);
-        let (even_far, odd_far) = (g0 + 2.0 * g2, far * g1);
-        values[0][pair] = g0;
-        values[1][pair] = (even_near + odd_near) / -1.5;
-        values[2][pair] = (even_near - odd_near) / -1.5;
-        values[3][pair] = (even_far + odd_far) / 6.0;
-        values[4][pair] = (even_far - odd_far) / 6.0;
-        values[5][pair] = g2;
-    }
-    values
 }

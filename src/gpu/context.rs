@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use super::Adapter;
-use crate::plan::{Shader, TextureSize};
+use crate::ops::Activation;
+use crate::plan::{Shader, TextureSize, activation_code};
 use crate::{Error, Result};
 
 /// The bytes of a texel: four f32.
@@ -112,8 +113,8 @@ impl Context {
         buffer
     }
 
-    /// Compiles a shader.
-    pub fn pipeline(&self, shader: Shader) -> wgpu::ComputePipeline {
+    /// Compiles a shader with an activation.
+    pub fn pipeline(&self, shader: Shader, activation: Activation) -> wgpu::ComputePipeline {
         let name = shader.name();
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(name),
@@ -125,7 +126,8 @@ impl Context {
         // several times as long, because every loop counts in 64 bits.
         let module =
             unsafe { self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) };
-        let constants = [("WORKGROUP_ROWS", self.workgroup_rows as f64)];
+        let constants =
+            [("WORKGROUP_ROWS", self.workgroup_rows as f64), ("ACTIVATION", activation_code(activation).into())];
         self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(name),
             layout: None,

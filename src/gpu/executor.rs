@@ -117,8 +117,9 @@ impl GpuExecutor {
             let mut kernels = HashMap::new();
             let mut launches = Vec::new();
             for dispatch in &step.dispatches {
+                let (shader, activation) = (dispatch.shader, dispatch.activation);
                 let pipeline =
-                    pipelines.entry(dispatch.shader).or_insert_with(|| self.context.pipeline(dispatch.shader));
+                    pipelines.entry((shader, activation)).or_insert_with(|| self.context.pipeline(shader, activation));
                 let kernel = match dispatch.weights {
                     Some(part) if kernels.contains_key(&part) => kernels.get(&part),
                     Some(part) => {

@@ -11,7 +11,7 @@ mod winograd;
 pub use layout::{Layout, TextureSize};
 pub use shader::Shader;
 pub use step::{CONV2D_3X3_ROWS, CONV2D_QUADS, CONV2D_ROWS, DENSE_SAMPLES};
-pub use step::{Chunk, Dispatch, DispatchSlots, Growth, Step, Weights};
+pub use step::{Chunk, Dispatch, DispatchSlots, Growth, Step, Weights, activation_code};
 pub use winograd::{PRODUCT_QUADS, PRODUCT_TILES};
 
 use crate::executor::requested_batch;

@@ -39,6 +39,8 @@ pub struct Dispatch {
     pub shader: Shader,
     /// What it reads and writes.
     pub slots: DispatchSlots,
+    /// Applied to what is written, where the shader applies any.
+    pub activation: Activation,
     /// The shader's `Params`, in the order of its fields.
     pub params: Vec<u32>,
     /// Workgroups, along one dimension for a part of the batch.
@@ -119,8 +121,9 @@ impl Step {
                 vec![over(Shader::BatchNorm, ends, params, to, to.layers, limits)]
             }
             Op::Activation(activation) => {
-                let params = vec![to.width as u32, to.height as u32, activation_code(*activation)];
-                vec![over(Shader::Activation, ends, params, to, to.layers, limits)]
+                let params = vec![to.width as u32, to.height as u32];
+                let dispatch = over(Shader::Activation, ends, params, to, to.layers, limits);
+                vec![Dispatch { activation: *activation, ..dispatch }]
             }
             Op::Softmax => vec![softmax(to, ends, limits)?],
         };
@@ -154,7 +157,8 @@ fn over(
 ) -> Dispatch {
     let x = layout.width.div_ceil(WORKGROUP_WIDTH);
     let y = layout.height.div_ceil(limits.workgroup_rows);
-    Dispatch { shader, slots, params, workgroups: [x, y, layers], growth: Growth::Samples(1), weights: None }
+    let (activation, growth) = (Activation::Linear, Growth::Samples(1));
+    Dispatch { shader, slots, activation, params, workgroups: [x, y, layers], growth, weights: None }
 }
 
 fn conv2d(
@@ -177,8 +181,7 @@ fn conv2d(
         [stride[1], stride[0]],
         [before[1], before[0]],
     ];
-    let mut params: Vec<u32> = numbers.as_flattened().iter().map(|&number| number as u32).collect();
-    params.push(activation_code(op.activation));
+    let params = numbers.as_flattened().iter().map(|&number| number as u32).collect();
     let workgroups = [
         to.width.div_ceil(WORKGROUP_WIDTH),
         to.height.div_ceil(rows).div_ceil(limits.workgroup_rows),
@@ -186,7 +189,8 @@ fn conv2d(
     ];
     let size = TextureSize { width: from.quads() * 4, height: quads, layers: op.window.taps() };
     let weights = Some(Weights { size, quads: [0, quads] });
-    Ok(Dispatch { shader, slots, params, workgroups, growth: Growth::Samples(1), weights })
+    let (activation, growth) = (op.activation, Growth::Samples(1));
+    Ok(Dispatch { shader, slots, activation, params, workgroups, growth, weights })
 }
 
 /// Cut by units, so that each part's texture keeps within the limits.
@@ -209,13 +213,12 @@ fn dense(
     let dispatch = |first: usize| {
         let quads = part_quads.min(to.quads() - first);
         let numbers = [from.width, from.quads(), height, to.width, first, quads, batch];
-        let mut params: Vec<u32> = numbers.iter().map(|&number| number as u32).collect();
-        params.push(activation_code(op.activation));
+        let params = numbers.iter().map(|&number| number as u32).collect();
         let rows = quads.div_ceil(WORKGROUP_WIDTH).div_ceil(limits.workgroup_rows);
         let weights = Weights { size: TextureSize { width: quads, height, layers }, quads: [first, quads] };
         let workgroups = [1, rows, 1];
-        let growth = Growth::Samples(DENSE_SAMPLES);
-        Dispatch { shader: Shader::Dense, slots, params, workgroups, growth, weights: Some(weights) }
+        let (activation, growth) = (op.activation, Growth::Samples(DENSE_SAMPLES));
+        Dispatch { shader: Shader::Dense, slots, activation, params, workgroups, growth, weights: Some(weights) }
     };
     Ok((0..to.quads()).step_by(part_quads).map(dispatch).collect())
 }
@@ -269,7 +272,7 @@ fn check_loop(steps: usize) -> Result<(), String> {
 
 /// The number that shaders know an activation by; `shaders/common.wgsl` has the other half, and the op tests, which run
 /// every activation, hold them to each other.
-pub(super) fn activation_code(activation: Activation) -> u32 {
+pub fn activation_code(activation: Activation) -> u32 {
     match activation {
         Activation::Linear => 0,
         Activation::Relu => 1,

@@ -1,10 +1,10 @@
 //! 3x3 convolutions with stride 1 by Winograd's F(4x4, 3x3): three shaders, one after the other, on a chunk of the batch.
 
 use crate::ops::winograd::{FREQUENCIES, OUT};
-use crate::ops::{self, Window};
+use crate::ops::{self, Activation, Window};
 
 use super::layout::{Layout, TextureSize};
-use super::step::{Chunk, Dispatch, DispatchSlots, Growth, Weights, activation_code};
+use super::step::{Chunk, Dispatch, DispatchSlots, Growth, Weights};
 use super::{Limits, MAX_LOOP_STEPS, Shader, Slots, WORKGROUP_WIDTH};
 
 /// Tiles that one thread of `winograd_product.wgsl` computes: its `TILE_TILES`.
@@ -123,10 +123,11 @@ impl Stages<'_> {
     fn output(&self, chunk: Chunk) -> Dispatch {
         let Tiles { grid: [x, y], rows, .. } = self.tiles;
         let (width, height, quads) = (self.to.width, self.to.height, self.to.quads());
-        let activation = activation_code(self.op.activation) as usize;
-        let params = [width, height, x, y, quads, WIDTH, rows, chunk.first, self.count(chunk), activation];
+        let params = [width, height, x, y, quads, WIDTH, rows, chunk.first, self.count(chunk)];
         let slots = DispatchSlots { input: Some(self.transforms[1]), output: self.ends.output };
-        self.dispatch(Shader::WinogradOutput, slots, &params, [1, 1, quads], self.growth(chunk, 1), None)
+        let dispatch =
+            self.dispatch(Shader::WinogradOutput, slots, &params, [1, 1, quads], self.growth(chunk, 1), None);
+        Dispatch { activation: self.op.activation, ..dispatch }
     }
 
     fn count(&self, chunk: Chunk) -> usize {
@@ -148,6 +149,6 @@ impl Stages<'_> {
         weights: Option<Weights>,
     ) -> Dispatch {
         let params = params.iter().map(|&number| number as u32).collect();
-        Dispatch { shader, slots, params, workgroups, growth, weights }
+        Dispatch { shader, slots, activation: Activation::Linear, params, workgroups, growth, weights }
     }
 }

@@ -5,7 +5,8 @@ use std::ffi::CStr;
 use ash::{khr, vk};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, TypeInner, back};
-use vgg_wgpu::plan::Shader;
+use vgg_wgpu::ops::Activation;
+use vgg_wgpu::plan::{Shader, activation_code};
 
 /// What hardware gets.
 pub const WORKGROUP_ROWS: u32 = 8;
@@ -154,7 +155,9 @@ impl Null {
 fn spirv(module: &Module) -> Vec<u32> {
     let mut validator = Validator::new(ValidationFlags::all(), Capabilities::all());
     let info = validator.validate(module).expect("a valid shader");
-    let constants = [("WORKGROUP_ROWS".to_owned(), f64::from(WORKGROUP_ROWS))].into_iter().collect();
+    let relu = activation_code(Activation::Relu);
+    let constants = [("WORKGROUP_ROWS", WORKGROUP_ROWS), ("ACTIVATION", relu)];
+    let constants = constants.into_iter().map(|(name, value)| (name.to_owned(), f64::from(value))).collect();
     let (module, info) =
         back::pipeline_constants::process_overrides(module, &info, None, &constants).expect("constants fit");
     let unchecked = naga::proc::BoundsCheckPolicy::Unchecked;
