@@ -44,6 +44,11 @@ impl Syncer {
         self.written.store(true, Ordering::Release);
     }
 
+    /// Whether something was written that the thread has not yet begun to bring to the disk.
+    pub fn is_behind(&self) -> bool {
+        self.written.load(Ordering::Acquire)
+    }
+
     /// The error that ended the thread, if one did.
     pub fn check(&mut self) -> io::Result<()> {
         let failed = self.thread.take_if(|thread| thread.is_finished());
