@@ -13,47 +13,6 @@
 const TILE_ROWS = 4u;
 const TILE_QUADS = 2u;
 
-struct Params {
-    in_size: vec2<u32>,
-    in_quads: u32,
-    out_quads: u32,
-    out_size: vec2<u32>,
-    kernel: vec2<u32>,
-    stride: vec2<u32>,
-    before: vec2<u32>,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
-@group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(4) var<storage, read> channels: array<vec4<f32>>;
-
-// Four input channels of one pixel, zero outside the map.
-fn pixel(x: i32, y: i32, layer: u32) -> vec4<f32> {
-    let size = vec2<i32>(params.in_size);
-    let inside = x >= 0 && y >= 0 && x < size.x && y < size.y;
-    let texel = textureLoad(input, clamp(vec2<i32>(x, y), vec2<i32>(0), size - 1), layer);
-    return select(vec4<f32>(), texel, inside);
-}
-
-// From four input channels to four output channels.
-fn tap(i: u32, quad: u32, layer: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(
-        textureLoad(weights, vec2<u32>(i, quad), layer),
-        textureLoad(weights, vec2<u32>(i + 1u, quad), layer),
-        textureLoad(weights, vec2<u32>(i + 2u, quad), layer),
-        textureLoad(weights, vec2<u32>(i + 3u, quad), layer),
-    );
-}
-
-fn store(x: u32, y: u32, sample: u32, quad: u32, sum: vec4<f32>) {
-    if y < params.out_size.y && quad < params.out_quads {
-        let value = activate(sum + channels[quad]);
-        textureStore(output, vec2<u32>(x, y), sample * params.out_quads + quad, value);
-    }
-}
-
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     if thread.x >= params.out_size.x {
@@ -80,8 +39,8 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
         let y = y0 + i32(k / params.kernel.x);
         for (var q = 0u; q < params.in_quads; q++) {
             let layer = sample * params.in_quads + q;
-            let ka = tap(4u * q, quad, k);
-            let kb = tap(4u * q, quad + 1u, k);
+            let ka = kernel(4u * q, quad, k);
+            let kb = kernel(4u * q, quad + 1u, k);
             let v0 = pixel(x, y, layer);
             let v1 = pixel(x, y + step, layer);
             let v2 = pixel(x, y + 2 * step, layer);

@@ -22,47 +22,6 @@
 const TILE_ROWS = 8u;
 const TILE_QUADS = 2u;
 
-struct Params {
-    in_size: vec2<u32>,
-    in_quads: u32,
-    out_quads: u32,
-    out_size: vec2<u32>,
-    kernel: vec2<u32>,
-    stride: vec2<u32>,
-    before: vec2<u32>,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
-@group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(4) var<storage, read> channels: array<vec4<f32>>;
-
-// Four input channels of one pixel, zero outside the map.
-fn pixel(x: i32, y: i32, layer: u32) -> vec4<f32> {
-    let size = vec2<i32>(params.in_size);
-    let inside = x >= 0 && y >= 0 && x < size.x && y < size.y;
-    let texel = textureLoad(input, clamp(vec2<i32>(x, y), vec2<i32>(0), size - 1), layer);
-    return select(vec4<f32>(), texel, inside);
-}
-
-// From four input channels to four output channels.
-fn tap(i: u32, quad: u32, layer: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(
-        textureLoad(weights, vec2<u32>(i, quad), layer),
-        textureLoad(weights, vec2<u32>(i + 1u, quad), layer),
-        textureLoad(weights, vec2<u32>(i + 2u, quad), layer),
-        textureLoad(weights, vec2<u32>(i + 3u, quad), layer),
-    );
-}
-
-fn store(x: u32, y: u32, sample: u32, quad: u32, sum: vec4<f32>) {
-    if y < params.out_size.y && quad < params.out_quads {
-        let value = activate(sum + channels[quad]);
-        textureStore(output, vec2<u32>(x, y), sample * params.out_quads + quad, value);
-    }
-}
-
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     if thread.x >= params.out_size.x {
@@ -105,7 +64,7 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
             let v7 = pixel(x, y0 + 7, layer);
             let v8 = pixel(x, y0 + 8, layer);
             let v9 = pixel(x, y0 + 9, layer);
-            let ka0 = tap(4u * q, quad, kx);
+            let ka0 = kernel(4u * q, quad, kx);
             a0 += ka0 * v0;
             a1 += ka0 * v1;
             a2 += ka0 * v2;
@@ -114,7 +73,7 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
             a5 += ka0 * v5;
             a6 += ka0 * v6;
             a7 += ka0 * v7;
-            let kb0 = tap(4u * q, quad + 1u, kx);
+            let kb0 = kernel(4u * q, quad + 1u, kx);
             b0 += kb0 * v0;
             b1 += kb0 * v1;
             b2 += kb0 * v2;
@@ -123,7 +82,7 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
             b5 += kb0 * v5;
             b6 += kb0 * v6;
             b7 += kb0 * v7;
-            let ka1 = tap(4u * q, quad, kx + 3u);
+            let ka1 = kernel(4u * q, quad, kx + 3u);
             a0 += ka1 * v1;
             a1 += ka1 * v2;
             a2 += ka1 * v3;
@@ -132,7 +91,7 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
             a5 += ka1 * v6;
             a6 += ka1 * v7;
             a7 += ka1 * v8;
-            let kb1 = tap(4u * q, quad + 1u, kx + 3u);
+            let kb1 = kernel(4u * q, quad + 1u, kx + 3u);
             b0 += kb1 * v1;
             b1 += kb1 * v2;
             b2 += kb1 * v3;
@@ -141,7 +100,7 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
             b5 += kb1 * v6;
             b6 += kb1 * v7;
             b7 += kb1 * v8;
-            let ka2 = tap(4u * q, quad, kx + 6u);
+            let ka2 = kernel(4u * q, quad, kx + 6u);
             a0 += ka2 * v2;
             a1 += ka2 * v3;
             a2 += ka2 * v4;
@@ -150,7 +109,7 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
             a5 += ka2 * v7;
             a6 += ka2 * v8;
             a7 += ka2 * v9;
-            let kb2 = tap(4u * q, quad + 1u, kx + 6u);
+            let kb2 = kernel(4u * q, quad + 1u, kx + 6u);
             b0 += kb2 * v2;
             b1 += kb2 * v3;
             b2 += kb2 * v4;

@@ -37,14 +37,6 @@ struct Six {
 @group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
 @group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 
-// Four input channels of one pixel, zero outside the map.
-fn pixel(x: i32, y: i32, layer: u32) -> vec4<f32> {
-    let size = vec2<i32>(params.in_size);
-    let inside = x >= 0 && y >= 0 && x < size.x && y < size.y;
-    let texel = textureLoad(input, clamp(vec2<i32>(x, y), vec2<i32>(0), size - 1), layer);
-    return select(vec4<f32>(), texel, inside);
-}
-
 fn column(x: i32, y: i32, layer: u32) -> Six {
     return transform(Six(
         pixel(x, y, layer),

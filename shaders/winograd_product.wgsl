@@ -30,16 +30,6 @@ struct Params {
 @group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 @group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
 
-// From four input channels to four output channels.
-fn kernel(i: u32, quad: u32, frequency: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(
-        textureLoad(weights, vec2<u32>(i, quad), frequency),
-        textureLoad(weights, vec2<u32>(i + 1u, quad), frequency),
-        textureLoad(weights, vec2<u32>(i + 2u, quad), frequency),
-        textureLoad(weights, vec2<u32>(i + 3u, quad), frequency),
-    );
-}
-
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) group: vec3<u32>) {
     let block = group.y * WORKGROUP_ROWS + local.y;

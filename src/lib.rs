@@ -52,8 +52,10 @@
 //! | a finished output becomes the start of the next | [`output::resume`] |
 //! | the pickle, written and read | [`output::pickle`], [`output::reader`] |
 //!
-//! An op has one stem everywhere: `src/ops/conv2d.rs` says what it means, `shaders/conv2d.wgsl` computes it
-//! on a GPU, launched as `src/plan/step.rs` says, and `src/cpu/conv2d.rs` on the CPU. Tests run each op's cases on every backend (`tests/ops.rs`).
+//! An op has one stem everywhere: `src/ops/conv2d.rs` says what it means, `shaders/conv2d.wgsl` computes it on a GPU,
+//! launched as `src/plan/step.rs` says, and `src/cpu/conv2d.rs` on the CPU. Most 3x3 convolutions take another algorithm,
+//! with the stem `winograd` in the same places. What several shaders share is in `shaders/parts` and `shaders/common.wgsl`.
+//! Tests run each op's cases on every backend (`tests/ops.rs`).
 //!
 //! Tensors are channels-last throughout ([`Shape`]), kernels are Keras's; where a backend needs another layout it
 //! converts at load, one parameter at a time.

@@ -60,7 +60,20 @@ impl Shader {
         matches!(self, BatchNorm | Conv2d | Conv2d3x3 | Dense | Preprocess | WinogradOutput)
     }
 
-    /// The WGSL text, with the declarations that all shaders share before it.
+    /// What several shaders share, this one among them.
+    fn parts(self) -> &'static [&'static str] {
+        const CONV2D: &str = include_str!("../../shaders/parts/conv2d.wgsl");
+        const KERNEL: &str = include_str!("../../shaders/parts/kernel.wgsl");
+        const PIXEL: &str = include_str!("../../shaders/parts/pixel.wgsl");
+        match self {
+            Shader::Conv2d | Shader::Conv2d3x3 => &[CONV2D, KERNEL, PIXEL],
+            Shader::WinogradInput => &[PIXEL],
+            Shader::WinogradProduct => &[KERNEL],
+            _ => &[],
+        }
+    }
+
+    /// The WGSL text, with what it shares with other shaders before it.
     pub fn source(self) -> String {
         let text = match self {
             Shader::Activation => include_str!("../../shaders/activation.wgsl"),
@@ -77,6 +90,6 @@ impl Shader {
             Shader::WinogradProduct => include_str!("../../shaders/winograd_product.wgsl"),
             Shader::ZeroPad2d => include_str!("../../shaders/zero_pad2d.wgsl"),
         };
-        [include_str!("../../shaders/common.wgsl"), text].join("\n")
+        [&[include_str!("../../shaders/common.wgsl")], self.parts(), &[text]].concat().join("\n")
     }
 }

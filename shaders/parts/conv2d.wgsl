@@ -1,0 +1,24 @@
+// What conv2d.wgsl and conv2d_3x3.wgsl are given, and how they store; the latter describes both.
+
+struct Params {
+    in_size: vec2<u32>,
+    in_quads: u32,
+    out_quads: u32,
+    out_size: vec2<u32>,
+    kernel: vec2<u32>,
+    stride: vec2<u32>,
+    before: vec2<u32>,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
+@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
+@group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
+@group(0) @binding(4) var<storage, read> channels: array<vec4<f32>>;
+
+fn store(x: u32, y: u32, sample: u32, quad: u32, sum: vec4<f32>) {
+    if y < params.out_size.y && quad < params.out_quads {
+        let value = activate(sum + channels[quad]);
+        textureStore(output, vec2<u32>(x, y), sample * params.out_quads + quad, value);
+    }
+}
