@@ -5,6 +5,7 @@ use std::str::FromStr;
 use crate::cpu::CpuExecutor;
 use crate::executor::Executor;
 use crate::gpu::{self, Adapter, GpuExecutor};
+use crate::profile::Profiler;
 use crate::{Error, Network, Result};
 
 /// A device as the user names it.
@@ -85,6 +86,11 @@ pub fn select(choice: &DeviceChoice) -> Result<Selected> {
 impl Device {
     /// Compiles `network` for this device; `batch` asks for a batch size instead of the device's own choice.
     pub fn executor(self, network: Network, batch: Option<usize>) -> Result<Box<dyn Executor>> {
+        Ok(self.profiler(network, batch)?)
+    }
+
+    /// [`Device::executor`], as one whose steps can be timed.
+    pub fn profiler(self, network: Network, batch: Option<usize>) -> Result<Box<dyn Profiler>> {
         Ok(match self {
             Device::Cpu => Box::new(CpuExecutor::new(network, None, batch)?),
             Device::Gpu(adapter) => Box::new(GpuExecutor::new(network, &adapter, batch)?),

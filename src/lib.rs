@@ -34,6 +34,7 @@
 //! | a model | a [`Network`]: a chain of [`Op`](ops::Op)s, identities gone, normalisations folded | [`network`], [`ops`] |
 //! | a network and an adapter's limits | a plan: steps, textures and dispatches as plain data | [`plan`] |
 //! | a network and a device's peaks | the least time that it takes | [`roofline`] |
+//! | an executor | the time that batches and layers do take | [`profile`] |
 //! | a plan | compiled shaders and uploaded weights | [`gpu`], the only place that touches wgpu |
 //! | a network | the native backend | [`cpu`] |
 //! | a GPU that fails | the same batches on a smaller plan, then on the CPU | [`fallback`] |
@@ -62,6 +63,7 @@
 
 pub mod cpu;
 pub mod device;
+pub mod difference;
 pub mod error;
 pub mod executor;
 pub mod extract;
@@ -76,6 +78,7 @@ pub mod ops;
 pub mod output;
 pub mod parameter;
 pub mod plan;
+pub mod profile;
 pub mod progress;
 pub mod reference;
 pub mod roofline;

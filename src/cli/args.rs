@@ -46,6 +46,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Compare the GPU shaders with the CPU, layer by layer
     Verify(VerifyArgs),
+    /// Time the network and each layer on a device, after checking what it computes
+    Bench(BenchArgs),
 }
 
 #[derive(Debug, Args)]
@@ -60,6 +62,13 @@ pub struct ModelArgs {
     /// The seed of untrained weights
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct LayerArgs {
+    /// The layer whose output is wanted: auto (drop the final softmax Dense), a name, or an index (negative from the end)
+    #[arg(long, value_name = "auto|NAME|N", default_value = "auto", allow_hyphen_values = true)]
+    pub layer: LayerChoice,
 }
 
 #[derive(Debug, Args)]
@@ -100,9 +109,8 @@ pub struct ExtractArgs {
     pub restart: bool,
     #[command(flatten)]
     pub model: ModelArgs,
-    /// The layer whose output is wanted: auto (drop the final softmax Dense), a name, or an index (negative from the end)
-    #[arg(long, value_name = "auto|NAME|N", default_value = "auto", allow_hyphen_values = true)]
-    pub layer: LayerChoice,
+    #[command(flatten)]
+    pub layer: LayerArgs,
     #[command(flatten)]
     pub images: ImageArgs,
     /// The key of an image in the output
@@ -195,9 +203,8 @@ pub struct InspectArgs {
 pub struct PlanArgs {
     #[command(flatten)]
     pub model: ModelArgs,
-    /// The layer whose output is wanted: auto (drop the final softmax Dense), a name, or an index (negative from the end)
-    #[arg(long, value_name = "auto|NAME|N", default_value = "auto", allow_hyphen_values = true)]
-    pub layer: LayerChoice,
+    #[command(flatten)]
+    pub layer: LayerArgs,
     #[command(flatten)]
     pub images: ImageArgs,
     /// The GPU: gpu, or an adapter's number or name
@@ -206,12 +213,45 @@ pub struct PlanArgs {
     /// Images in one batch: auto or a number
     #[arg(long, value_name = "auto|N", default_value = "auto", value_parser = parse_batch)]
     pub batch: Batch,
-    /// The device's f32 peak in TFLOP/s, of its data sheet [default: a mid-range card's]
-    #[arg(long, value_name = "N", default_value_t = 10.0, hide_default_value = true, value_parser = parse_peak)]
-    pub peak_tflops: f64,
-    /// The device's memory bandwidth in GB/s, of its data sheet [default: a mid-range card's]
-    #[arg(long, value_name = "N", default_value_t = 300.0, hide_default_value = true, value_parser = parse_peak)]
-    pub peak_gb_per_s: f64,
+    #[command(flatten)]
+    pub peak: PeakArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(mut_arg("weights", |weights| weights.default_value("untrained").help(BENCH_WEIGHTS)))]
+#[command(mut_arg("model", |model| model.help("Architecture (Keras JSON), or a whole model (.h5, .keras) [default: VGG16]")))]
+pub struct BenchArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub layer: LayerArgs,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    #[command(flatten)]
+    pub peak: PeakArgs,
+    /// Timed batches; of these and of each layer's times the median counts
+    #[arg(long, value_name = "N", default_value = "10")]
+    pub rounds: std::num::NonZero<usize>,
+    /// Time layers by waiting for each, even where the GPU has a clock of its own
+    #[arg(long)]
+    pub host_clock: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+const BENCH_WEIGHTS: &str =
+    "Weights (.h5, .weights.h5, .keras), or the word 'untrained' for seeded random ones, which take the same time";
+
+/// What a device's data sheet says.
+#[derive(Debug, Args)]
+pub struct PeakArgs {
+    /// The device's f32 peak in TFLOP/s, of its data sheet
+    #[arg(long, value_name = "N", value_parser = parse_peak)]
+    pub peak_tflops: Option<f64>,
+    /// The device's memory bandwidth in GB/s, of its data sheet
+    #[arg(long, value_name = "N", value_parser = parse_peak)]
+    pub peak_gb_per_s: Option<f64>,
 }
 
 #[derive(Debug, Args)]

@@ -47,7 +47,7 @@ pub fn run(args: ExtractArgs) -> Result<Outcome> {
     let stop = interrupt::watch();
     // What can be refused cheaply is refused before the weights are read.
     let dataset = dataset::scan(&args.folder, args.key.into())?;
-    let model = super::open_model(&args.model)?.truncate(&args.layer)?;
+    let model = super::open_model(&args.model)?.truncate(&args.layer.layer)?;
     let network = model.network(Some(args.images.preprocess.into()))?;
     let files = OutputFiles::of(&args.output);
     check_output(&files, &args)?;

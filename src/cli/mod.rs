@@ -1,6 +1,7 @@
 //! The commands, each in the file of its name.
 
 pub mod args;
+mod bench;
 mod classify;
 mod devices;
 pub mod exit;
@@ -16,6 +17,8 @@ mod verify;
 use std::io::Write;
 use std::path::Path;
 
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 use vgg_wgpu::fallback::FallbackExecutor;
 use vgg_wgpu::keras::{Architecture, Model, untrained};
 use vgg_wgpu::{Executor, Network, Result, device};
@@ -35,6 +38,7 @@ pub fn run(command: Command) -> Result<Outcome> {
         Command::Inspect(args) => inspect::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Bench(args) => bench::run(args),
     }
 }
 
@@ -56,6 +60,13 @@ fn open_model(args: &ModelArgs) -> Result<Model> {
         }
         weights => Model::open(model, weights),
     }
+}
+
+/// Pixels of seeded noise, or whatever else takes bytes.
+fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    ChaCha8Rng::seed_from_u64(seed).fill_bytes(&mut bytes);
+    bytes
 }
 
 /// Compiles `network` for the device that the arguments name, and says which it is and why. A device that fails later is

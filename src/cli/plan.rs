@@ -8,13 +8,19 @@ use vgg_wgpu::{Error, Result};
 use super::args::PlanArgs;
 use super::exit::Outcome;
 
+/// A mid-range card's, where nothing is known of the device.
+const MID_RANGE: Peak = Peak { tflops: 10.0, gb_per_s: 300.0 };
+
 pub fn run(args: PlanArgs) -> Result<Outcome> {
     if matches!(args.device, DeviceChoice::Auto | DeviceChoice::Cpu) {
         return Err(Error::Usage("plans are made for GPUs: --device takes gpu, a number or a name".into()));
     }
-    let peak = Peak { tflops: args.peak_tflops, gb_per_s: args.peak_gb_per_s };
+    let peak = Peak {
+        tflops: args.peak.peak_tflops.unwrap_or(MID_RANGE.tflops),
+        gb_per_s: args.peak.peak_gb_per_s.unwrap_or(MID_RANGE.gb_per_s),
+    };
     let network =
-        super::open_model(&args.model)?.truncate(&args.layer)?.network(Some(args.images.preprocess.into()))?;
+        super::open_model(&args.model)?.truncate(&args.layer.layer)?.network(Some(args.images.preprocess.into()))?;
     let Device::Gpu(adapter) = device::select(&args.device)?.device else { unreachable!("asked for a GPU") };
     let plan = Plan::new(&network, &adapter.limits(), args.batch.map(Into::into))?;
     let costs = roofline::costs(&network, plan.batch);

@@ -1,7 +1,9 @@
 //! A network compiled for the CPU, and its buffers.
 
 use std::num::NonZero;
+use std::ops::Range;
 use std::thread;
+use std::time::Instant;
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -9,6 +11,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::step::Step;
 use crate::executor::{Executor, Input, batch_len, requested_batch};
 use crate::network::Node;
+use crate::profile::{Clock, Profiler, StepTime};
 use crate::{Error, Network, Result, Shape, Tensor};
 
 /// Samples in a batch where none is asked for: enough to read the dense layers' weights once for many images, few enough
@@ -67,6 +70,38 @@ impl CpuExecutor {
         }
         n
     }
+
+    /// Computes a batch into the first buffer and returns the number of samples. After each step `done` is told which
+    /// nodes it computed: none when the input is loaded.
+    fn compute(&mut self, input: Input<'_>, mut done: impl FnMut(Range<usize>)) -> usize {
+        let n = self.load(input);
+        done(0..0);
+        let mut nodes = self.network.nodes.iter().enumerate();
+        while let Some((index, node)) = nodes.next() {
+            let pool = self.pooled[index].then(|| nodes.next()).flatten();
+            let (last, output) = pool.map_or((index, node.output), |(last, pool)| (last, pool.output));
+            run(&self.pool, &self.steps[index], output, pool.is_some(), n, &mut self.buffers);
+            done(index..last + 1);
+        }
+        n
+    }
+}
+
+impl Profiler for CpuExecutor {
+    fn clock(&self) -> Clock {
+        Clock::Host
+    }
+
+    fn profile(&mut self, input: Input<'_>, clock: Clock) -> Result<Vec<StepTime>> {
+        assert_eq!(clock, Clock::Host, "only GPUs have another clock");
+        let (mut steps, mut start) = (Vec::new(), Instant::now());
+        self.compute(input, |nodes| {
+            let end = Instant::now();
+            steps.push(StepTime { nodes, time: end - start });
+            start = end;
+        });
+        Ok(steps)
+    }
 }
 
 impl Executor for CpuExecutor {
@@ -79,13 +114,7 @@ impl Executor for CpuExecutor {
     }
 
     fn submit(&mut self, input: Input<'_>) -> Result<()> {
-        let n = self.load(input);
-        let mut nodes = self.network.nodes.iter().enumerate();
-        while let Some((index, node)) = nodes.next() {
-            let pool = self.pooled[index].then(|| nodes.next()).flatten();
-            let output = pool.map_or(node.output, |(_, pool)| pool.output);
-            run(&self.pool, &self.steps[index], output, pool.is_some(), n, &mut self.buffers);
-        }
+        let n = self.compute(input, |_| {});
         let output = self.network.output();
         self.finished = Some(Tensor::new(n, output, self.buffers[0].clone()));
         Ok(())

@@ -25,6 +25,8 @@ impl Context {
     pub fn open(adapter: &Adapter) -> Result<Context> {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("vgg"),
+            // Only for timing layers.
+            required_features: adapter.adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
             required_limits: adapter.adapter.limits(),
             ..Default::default()
         };

@@ -1,6 +1,7 @@
 //! A plan on a device: textures, pipelines and bind groups made once; one encoder and one submission a batch.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 
 use super::Adapter;
 use super::context::{Context, TEXEL_BYTES};
@@ -19,25 +20,25 @@ pub struct GpuExecutor {
     network: Network,
     plan: Plan,
     device: String,
-    context: Context,
+    pub(super) context: Context,
     slots: Vec<wgpu::Texture>,
     pixels: Option<wgpu::Buffer>,
-    steps: Vec<Vec<Launch>>,
+    pub(super) steps: Vec<Vec<Launch>>,
     /// Where outputs are copied to, one for each batch under way.
     readbacks: [wgpu::Buffer; DEPTH],
-    under_way: VecDeque<UnderWay>,
+    pub(super) under_way: VecDeque<UnderWay>,
     submitted: usize,
 }
 
 /// A dispatch ready to be encoded.
-struct Launch {
+pub(super) struct Launch {
     pipeline: wgpu::ComputePipeline,
     bindings: wgpu::BindGroup,
     dispatch: Dispatch,
 }
 
 /// A batch submitted and not yet collected.
-struct UnderWay {
+pub(super) struct UnderWay {
     n: usize,
     readback: usize,
     submission: wgpu::SubmissionIndex,
@@ -182,8 +183,13 @@ impl GpuExecutor {
         Launch { pipeline, bindings, dispatch: dispatch.clone() }
     }
 
+    /// The node that a step computes: none where it preprocesses.
+    pub(super) fn node_of(&self, step: usize) -> Option<usize> {
+        step.checked_sub(usize::from(self.network.preprocess.is_some()))
+    }
+
     /// Hands the input to the device and returns the number of samples.
-    fn upload(&self, input: Input<'_>) -> usize {
+    pub(super) fn upload(&self, input: Input<'_>) -> usize {
         let n = batch_len(&self.network, input, self.plan.batch);
         match (input, &self.pixels) {
             (Input::Pixels(pixels), Some(buffer)) => {
@@ -209,8 +215,14 @@ impl GpuExecutor {
         n
     }
 
-    fn encode(&self, encoder: &mut wgpu::CommandEncoder, steps: std::ops::Range<usize>, n: usize) {
-        let mut pass = encoder.begin_compute_pass(&Default::default());
+    pub(super) fn encode(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        steps: Range<usize>,
+        n: usize,
+        timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>,
+    ) {
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
         for launch in self.steps[steps].iter().flatten() {
             let [x, y, z] = launch.dispatch.workgroups(n).map(|count| count as u32);
             pass.set_pipeline(&launch.pipeline);
@@ -254,7 +266,7 @@ impl Executor for GpuExecutor {
         let readback = self.submitted % DEPTH;
         let (layout, slot) = self.plan.output();
         let mut encoder = self.context.device.create_command_encoder(&Default::default());
-        self.encode(&mut encoder, 0..self.steps.len(), n);
+        self.encode(&mut encoder, 0..self.steps.len(), n, None);
         copy(&mut encoder, &self.slots[slot], &self.readbacks[readback], layout, n);
         let submission = self.context.queue.submit([encoder.finish()]);
         map(&self.readbacks[readback]);
@@ -273,17 +285,16 @@ impl Executor for GpuExecutor {
     fn trace(&mut self, input: Input<'_>, visit: &mut dyn FnMut(&Node, Tensor) -> Result<()>) -> Result<()> {
         assert!(self.under_way.is_empty(), "a trace uses the textures of batches under way: collect them first");
         let n = self.upload(input);
-        let first_node = self.steps.len() - self.network.nodes.len();
         for (index, step) in self.plan.steps.iter().enumerate() {
             let mut encoder = self.context.device.create_command_encoder(&Default::default());
-            self.encode(&mut encoder, index..index + 1, n);
+            self.encode(&mut encoder, index..index + 1, n, None);
             let buffer = readback(&self.context, step.output, n);
             copy(&mut encoder, &self.slots[step.output_slot], &buffer, step.output, n);
             let submission = self.context.queue.submit([encoder.finish()]);
             map(&buffer);
             self.context.wait_for(submission)?;
             let output = self.read(&buffer, step.output, n)?;
-            if let Some(node) = index.checked_sub(first_node) {
+            if let Some(node) = self.node_of(index) {
                 visit(&self.network.nodes[node], output)?;
             }
         }
