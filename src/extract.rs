@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,21 @@ pub struct Extraction {
     pub elapsed: Duration,
     /// From the start to the first batch's features, where there was a batch.
     pub first_batch: Option<Duration>,
+    /// What that time was spent on.
+    pub stages: StageTimes,
+}
+
+/// How long each stage of a run was busy, by the clock on the wall: where stages share cores, they lengthen each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StageTimes {
+    /// Reading, decoding and resizing, of all threads together.
+    pub decoding: Duration,
+    /// The computing thread without an image to go on with. The others are that thread's too.
+    pub waiting: Duration,
+    /// In the executor: waiting for a GPU, or computing on the CPU.
+    pub computing: Duration,
+    /// Handing features to the journal.
+    pub writing: Duration,
 }
 
 /// Runs every image of `dataset` whose features `journal` lacks through `executor`, which runs `network`, and writes their
@@ -75,20 +90,31 @@ pub fn extract(
     let pending = journal.pending();
     // Decoded images that may wait: enough that a batch is ready while another computes.
     let waiting = executor.max_batch() + options.threads;
-    let result = thread::scope(|scope| {
+    let decoding = AtomicU64::new(0);
+    // Before the workers start: its clock counts their time.
+    let run = Run::new(dataset, executor, journal, options, stop, observe);
+    let mut result = thread::scope(|scope| {
         let (jobs, slots) = ordered_queue(scope, dataset, &pending, waiting);
         for _ in 0..options.threads {
             let jobs = jobs.clone();
+            let decoding = &decoding;
             scope.spawn(move || {
                 for job in jobs {
+                    let start = Instant::now();
+                    let decoded = load_stamped(&job.image.path, size, options);
+                    // Half a thousand years fit.
+                    decoding.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
                     // The receiver is gone only where the run has already ended.
-                    let _ = job.slot.send(load_stamped(&job.image.path, size, options));
+                    let _ = job.slot.send(decoded);
                 }
             });
         }
         drop(jobs);
-        Run::new(dataset, executor, journal, options, stop, observe).all(&pending, slots)
+        run.all(&pending, slots)
     });
+    if let Ok(extraction) = &mut result {
+        extraction.stages.decoding = Duration::from_nanos(decoding.into_inner());
+    }
     // What was asked to stop is about to end, perhaps with the machine. Otherwise the journal is synced as it goes.
     if let Err(Error::Stopped) = result {
         journal.sync()?;
@@ -154,6 +180,7 @@ struct Run<'a> {
     failures: Vec<Failure>,
     started: Instant,
     first_batch: Option<Duration>,
+    stages: StageTimes,
 }
 
 impl<'a> Run<'a> {
@@ -177,6 +204,7 @@ impl<'a> Run<'a> {
             failures: Vec::new(),
             started: Instant::now(),
             first_batch: None,
+            stages: StageTimes::default(),
         }
     }
 
@@ -197,11 +225,14 @@ impl<'a> Run<'a> {
     fn feed(&mut self, pending: &[usize], slots: Receiver<Receiver<Decoded>>) -> Result<()> {
         let mut batch = Vec::new();
         let mut pixels = Vec::new();
-        for (&position, slot) in pending.iter().zip(&slots) {
+        for &position in pending {
             if self.stop.load(Ordering::Relaxed) || self.has_failed() {
                 return Ok(());
             }
-            match slot.recv().expect("a worker answers every job") {
+            let start = Instant::now();
+            let decoded = slots.recv().and_then(|slot| slot.recv()).expect("a worker answers every job");
+            self.stages.waiting += start.elapsed();
+            match decoded {
                 Ok((stamp, decoded)) => {
                     batch.push((position, stamp));
                     pixels.extend_from_slice(&decoded);
@@ -229,18 +260,24 @@ impl<'a> Run<'a> {
         if self.in_flight.len() == self.executor.depth() {
             self.collect()?;
         }
+        let start = Instant::now();
         self.executor.submit(Input::Pixels(pixels))?;
+        self.stages.computing += start.elapsed();
         self.in_flight.push_back(batch);
         Ok(())
     }
 
     fn collect(&mut self) -> Result<()> {
+        let start = Instant::now();
         let features = self.executor.collect()?;
+        self.stages.computing += start.elapsed();
         self.first_batch.get_or_insert_with(|| self.started.elapsed());
         let batch = self.in_flight.pop_front().expect("a batch is under way");
+        let start = Instant::now();
         for (index, &(position, stamp)) in batch.iter().enumerate() {
             self.journal.append(self.dataset, position, stamp, features.sample(index))?;
         }
+        self.stages.writing += start.elapsed();
         self.computed += batch.len();
         (self.observe)(Event::Computed(batch.len()));
         Ok(())
@@ -264,6 +301,7 @@ impl<'a> Run<'a> {
             failures: self.failures,
             elapsed: self.started.elapsed(),
             first_batch: self.first_batch,
+            stages: self.stages,
         })
     }
 }

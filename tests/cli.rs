@@ -48,6 +48,14 @@ fn a_foreign_file_is_passed_over() {
 }
 
 #[test]
+fn how_busy_each_stage_was_is_told_when_asked() {
+    let fixture = Fixture::new();
+    let busy = contains("2 decoding threads").and(contains("computing")).and(contains("waiting for images"));
+    fixture.extract(&["-v", "--threads", "2"]).code(0).stderr(busy);
+    fixture.extract(&["--overwrite"]).code(0).stderr(contains("waiting for images").not());
+}
+
+#[test]
 fn an_output_that_exists_is_replaced_only_when_told() {
     let fixture = Fixture::new();
     fs::write(fixture.path("features.pkl"), "precious").unwrap();
@@ -124,6 +132,10 @@ fn json_prints_the_summary_to_stdout() {
     assert_eq!(summary["shape"], serde_json::json!([1, 48]));
     let size = fs::metadata(fixture.path("features.pkl")).unwrap().len();
     assert_eq!(summary["output_bytes"], size);
+    for stage in ["decoding", "waiting_for_images", "computing", "writing"] {
+        let share = summary["stages"][stage].as_f64().unwrap();
+        assert!((0.0..=1.0).contains(&share), "{stage}: {share}");
+    }
 }
 
 #[test]

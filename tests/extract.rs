@@ -4,6 +4,7 @@ mod cli_fixture;
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use cli_fixture::{Fixture, read_features};
 use vgg_wgpu::executor::batch_len;
@@ -140,6 +141,26 @@ fn a_device_that_fails_costs_only_what_it_had_not_finished() {
     // Of four batches, the last was still under way.
     assert_eq!(run.journal(&dataset).done(), 3 * BATCH);
     assert_eq!(run.complete().unwrap(), undisturbed);
+}
+
+#[test]
+fn time_is_counted_for_the_stage_that_takes_it() {
+    let run = Run::new();
+    let dataset = run.dataset();
+    let mut journal = run.journal(&dataset);
+    let pause = Duration::from_millis(20);
+    let extraction = run.extract(&dataset, &mut journal, &mut |_| {
+        std::thread::sleep(pause);
+        Ok(())
+    });
+    let Extraction { stages, elapsed, .. } = extraction.unwrap();
+    // 20 images are seven batches of three.
+    assert!(stages.computing >= 7 * pause, "{stages:?}");
+    let computing_thread = stages.waiting + stages.computing + stages.writing;
+    assert!(computing_thread <= elapsed, "{stages:?} in {elapsed:?}");
+    let all = [stages.decoding, stages.waiting, stages.writing];
+    assert!(all.iter().all(|stage| *stage > Duration::ZERO), "{stages:?}");
+    assert!(stages.decoding <= elapsed * OPTIONS.threads as u32, "{stages:?} in {elapsed:?}");
 }
 
 #[test]

@@ -133,7 +133,7 @@ pub struct ExtractArgs {
     /// Only errors and failed images
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Also list the entries of the folder that are passed over
+    /// Also list the entries of the folder that are passed over, and how busy each stage was
     #[arg(short, long)]
     pub verbose: bool,
     /// Print the closing summary to standard output, as JSON

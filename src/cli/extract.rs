@@ -4,9 +4,10 @@ use std::fmt::{Display, Write as _};
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use serde::Serialize;
-use vgg_wgpu::extract::{Event, ExtractOptions, Extraction, extract};
+use vgg_wgpu::extract::{Event, ExtractOptions, Extraction, StageTimes, extract};
 use vgg_wgpu::images::{Dataset, dataset};
 use vgg_wgpu::output::pickle::check_destination;
 use vgg_wgpu::output::resume::take_finished;
@@ -34,6 +35,42 @@ struct Summary<'a> {
     seconds: f64,
     seconds_to_first_batch: Option<f64>,
     images_per_second: f64,
+    stages: StageShares,
+}
+
+/// How much of the run's time each stage was busy: what holds it back is near 1.
+#[derive(Debug, Serialize)]
+struct StageShares {
+    decoding_threads: usize,
+    /// Of each decoding thread's time, on average. The others are of the computing thread's.
+    decoding: f64,
+    waiting_for_images: f64,
+    computing: f64,
+    writing: f64,
+}
+
+impl StageShares {
+    fn new(extraction: &Extraction, threads: usize) -> StageShares {
+        let StageTimes { decoding, waiting, computing, writing } = extraction.stages;
+        let share = |stage: Duration| stage.as_secs_f64() / extraction.elapsed.as_secs_f64();
+        StageShares {
+            decoding_threads: threads,
+            decoding: share(decoding) / threads as f64,
+            waiting_for_images: share(waiting),
+            computing: share(computing),
+            writing: share(writing),
+        }
+    }
+}
+
+impl Display for StageShares {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let StageShares { decoding_threads, .. } = self;
+        let [decoding, waiting, computing, writing] =
+            [self.decoding, self.waiting_for_images, self.computing, self.writing].map(|share| 100.0 * share);
+        write!(f, "busy: {decoding_threads} decoding threads {decoding:.0}%; computing {computing:.0}%, ")?;
+        write!(f, "writing {writing:.0}%, waiting for images {waiting:.0}%")
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -67,6 +104,9 @@ pub fn run(args: ExtractArgs) -> Result<Outcome> {
 
     let summary = summarise(&work, &extraction, &identity, output, device);
     args.say(summary.to_string());
+    if args.verbose {
+        args.say(summary.stages.to_string());
+    }
     if args.json {
         println!("{}", serde_json::to_string_pretty(&summary).expect("a summary is plain data"));
     }
@@ -249,6 +289,7 @@ fn summarise<'a>(
         seconds,
         seconds_to_first_batch: extraction.first_batch.map(|duration| duration.as_secs_f64()),
         images_per_second: extraction.computed as f64 / seconds,
+        stages: StageShares::new(extraction, work.options.threads),
     }
 }
 
