@@ -28,12 +28,7 @@ impl Executor for ReferenceExecutor {
     }
 
     fn submit(&mut self, input: Input<'_>) -> Result<()> {
-        let mut output = None;
-        self.trace(input, &mut |_, tensor| {
-            output = Some(tensor);
-            Ok(())
-        })?;
-        self.finished = output;
+        self.finished = Some(self.compute(input, &mut |_, _| Ok(()))?);
         Ok(())
     }
 
@@ -42,6 +37,13 @@ impl Executor for ReferenceExecutor {
     }
 
     fn trace(&mut self, input: Input<'_>, visit: &mut dyn FnMut(&Node, Tensor) -> Result<()>) -> Result<()> {
+        self.compute(input, &mut |node, output| visit(node, output.clone())).map(drop)
+    }
+}
+
+impl ReferenceExecutor {
+    /// The output, which is the input where there is no node.
+    fn compute(&self, input: Input<'_>, visit: &mut dyn FnMut(&Node, &Tensor) -> Result<()>) -> Result<Tensor> {
         let n = batch_len(&self.network, input, usize::MAX);
         let mut current = match (input, &self.network.preprocess) {
             (Input::Pixels(pixels), Some(preprocess)) => preprocess.apply(pixels, self.network.input),
@@ -50,8 +52,22 @@ impl Executor for ReferenceExecutor {
         };
         for node in &self.network.nodes {
             current = node.op.reference(&current)?;
-            visit(node, current.clone())?;
+            visit(node, &current)?;
         }
-        Ok(())
+        Ok(current)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Shape;
+
+    #[test]
+    fn a_network_without_a_node_gives_its_input() {
+        let network = Network { input: Shape::Vector(2), preprocess: None, nodes: Vec::new() };
+        let values = [1.0, 2.0, 3.0, 4.0];
+        let output = ReferenceExecutor::new(network).run(Input::Values(&values)).unwrap();
+        assert_eq!(output, Tensor::new(2, Shape::Vector(2), values.to_vec()));
     }
 }
