@@ -29,7 +29,10 @@ fn element(index: u32, sample: u32) -> f32 {
     let channel = index % params.channels;
     let pixel = index / params.channels;
     let at = vec2<u32>(pixel % params.in_width, pixel / params.in_width);
-    return textureLoad(input, at, sample * params.in_layers + channel / 4u)[channel % 4u];
+    let texel = textureLoad(input, at, sample * params.in_layers + channel / 4u);
+    // Not texel[channel % 4u]: registers have no addresses.
+    let half = select(texel.xy, texel.zw, (channel & 2u) != 0u);
+    return select(half.x, half.y, (channel & 1u) != 0u);
 }
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)

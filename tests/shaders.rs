@@ -1,42 +1,159 @@
-//! Every shader: valid WGSL, translatable for every API, and declaring what Rust passes to it.
+//! Every shader: valid WGSL, translatable for every API, kept in registers, and declaring what Rust passes to it.
 
 mod support;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use naga::valid::{Capabilities, ValidationFlags, Validator};
-use naga::{AddressSpace, Module, TypeInner};
+use naga::back::{PipelineConstants, hlsl, msl, pipeline_constants::process_overrides, spv};
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{AddressSpace, Arena, Expression, Function, GlobalVariable, Handle, Module, TypeInner};
 use support::cases;
 use support::plans::{LAVAPIPE, vgg16};
 use vgg_wgpu::plan::{CONV2D_3X3_ROWS, CONV2D_QUADS, CONV2D_ROWS, DENSE_SAMPLES, PRODUCT_QUADS, PRODUCT_TILES};
-use vgg_wgpu::plan::{Dispatch, Growth, Layout, Plan, Shader, WORKGROUP_WIDTH};
+use vgg_wgpu::plan::{Dispatch, Growth, Layout, Limits, Plan, Shader, WORKGROUP_WIDTH, activation_code};
 
 fn parse(shader: Shader) -> Module {
     let source = shader.source();
     naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{}: {}", shader.name(), e.emit_to_string(&source)))
 }
 
-fn validate(shader: Shader, module: &Module) -> naga::valid::ModuleInfo {
+fn validate(name: &str, module: &Module) -> ModuleInfo {
     let mut validator = Validator::new(ValidationFlags::all(), Capabilities::all());
-    validator.validate(module).unwrap_or_else(|problem| panic!("{}: {problem:?}", shader.name()))
+    validator.validate(module).unwrap_or_else(|problem| panic!("{name}: {problem:?}"))
+}
+
+/// A shader as plans launch it: with an activation, and workgroups of so many rows.
+type Variant = (Shader, u32, usize);
+
+/// Those that any plan of the cases and of VGG16 uses, on a rasteriser and on hardware.
+fn variants() -> BTreeSet<Variant> {
+    let networks: Vec<_> = cases::all().into_iter().map(|case| (case.network, case.n)).chain([(vgg16(), 8)]).collect();
+    let mut variants = BTreeSet::new();
+    for workgroup_rows in [1, 8] {
+        let limits = Limits { workgroup_rows, ..LAVAPIPE };
+        for (network, batch) in &networks {
+            let plan = Plan::new(network, &limits, Some(*batch)).expect("it fits");
+            let dispatches = plan.steps.iter().flat_map(|step| &step.dispatches);
+            variants
+                .extend(dispatches.map(|launch| (launch.shader, activation_code(launch.activation), workgroup_rows)));
+        }
+    }
+    for shader in Shader::ALL {
+        assert!(variants.iter().any(|variant| variant.0 == shader), "no plan uses {}", shader.name());
+    }
+    variants
+}
+
+/// The variant without overrides, as a driver gets it.
+fn specialise((shader, activation, workgroup_rows): Variant) -> (Module, ModuleInfo) {
+    let (module, name) = (parse(shader), shader.name());
+    let info = validate(name, &module);
+    let values = [("WORKGROUP_ROWS", workgroup_rows as f64), ("ACTIVATION", activation.into())];
+    let constants: PipelineConstants = values.map(|(name, value)| (name.to_owned(), value)).into();
+    let (module, info) = process_overrides(&module, &info, None, &constants).expect(name);
+    (module.into_owned(), info.into_owned())
 }
 
 #[test]
-fn every_shader_is_translated_for_vulkan_metal_and_direct3d() {
-    use naga::back::{hlsl, msl, pipeline_constants::process_overrides, spv};
-    for shader in Shader::ALL {
-        let (module, name) = (parse(shader), shader.name());
-        let info = validate(shader, &module);
-        let (module, info) = process_overrides(&module, &info, None, &Default::default()).expect(name);
-        let words = spv::write_vec(&module, &info, &spv::Options::default(), None).expect(name);
+fn every_variant_is_translated_for_vulkan_metal_and_direct3d() {
+    for variant in variants() {
+        let ((module, info), name) = (specialise(variant), format!("{variant:?}"));
+        let words = spv::write_vec(&module, &info, &spv::Options::default(), None).expect(&name);
         assert!(!words.is_empty(), "{name}");
-        let (metal, _) = msl::write_string(&module, &info, &Default::default(), &Default::default()).expect(name);
+        let (metal, _) = msl::write_string(&module, &info, &Default::default(), &Default::default()).expect(&name);
         assert!(metal.contains("kernel void"), "{name}");
         let mut text = String::new();
         let (options, pipeline) = (hlsl::Options::default(), hlsl::PipelineOptions::default());
-        hlsl::Writer::new(&mut text, &options, &pipeline).write(&module, &info, None).expect(name);
-        assert!(text.contains("numthreads"), "{name}");
+        hlsl::Writer::new(&mut text, &options, &pipeline).write(&module, &info, None).expect(&name);
+        assert!(text.contains(&format!("numthreads({WORKGROUP_WIDTH}, {}, 1)", variant.2)), "{name}");
     }
+}
+
+/// GPUs have no registers with an address: an array, a vector or a matrix of a thread's own that is indexed by what is not
+/// known when the shader is compiled lies in memory, or becomes a chain of comparisons.
+#[test]
+fn no_variant_indexes_what_should_be_in_registers() {
+    for variant in variants() {
+        let (module, _) = specialise(variant);
+        assert_eq!(dynamic_indexing(&module), Vec::<String>::new(), "{variant:?}");
+    }
+}
+
+/// Where `module` indexes variables of a function or a thread, or values, by an index that is no constant.
+fn dynamic_indexing(module: &Module) -> Vec<String> {
+    let entries = module.entry_points.iter().map(|entry| &entry.function);
+    let functions = module.functions.iter().map(|(_, function)| function).chain(entries);
+    let in_function = |function: &Function| -> Vec<String> {
+        let found = function.expressions.iter().filter(|(_, expression)| match **expression {
+            Expression::Access { base, index } => {
+                !is_constant(&function.expressions[index]) && !is_shared(base, function, &module.global_variables)
+            }
+            _ => false,
+        });
+        let name = function.name.as_deref().unwrap_or("the entry point");
+        found.map(|(_, expression)| format!("{name}: {expression:?}")).collect()
+    };
+    functions.flat_map(in_function).collect()
+}
+
+fn is_constant(index: &Expression) -> bool {
+    matches!(index, Expression::Literal(_) | Expression::Constant(_))
+}
+
+/// Whether an access begins at a binding or at workgroup memory, which have addresses.
+fn is_shared(base: Handle<Expression>, function: &Function, globals: &Arena<GlobalVariable>) -> bool {
+    match function.expressions[base] {
+        Expression::Access { base, .. } | Expression::AccessIndex { base, .. } => is_shared(base, function, globals),
+        Expression::GlobalVariable(global) => globals[global].space != AddressSpace::Private,
+        _ => false,
+    }
+}
+
+#[test]
+fn dynamic_indexing_is_found_where_it_is() {
+    let count = |body: &str| {
+        let source = format!(
+            "@group(0) @binding(0) var<storage, read_write> shared_values: array<vec4<f32>>;
+            var<workgroup> tile: array<f32, 8>;
+            var<private> own: array<f32, 4>;
+            const THIRD = 2u;
+            @compute @workgroup_size(8) fn main(@builtin(local_invocation_index) i: u32) {{ {body} }}"
+        );
+        let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&source)));
+        validate(body, &module);
+        dynamic_indexing(&module).len()
+    };
+    let found = [
+        "var a: array<f32, 4>; a[i] = 1.0;",
+        "var a: array<array<f32, 4>, 4>; a[1][i] = 1.0;",
+        "var a: array<array<f32, 4>, 4>; a[i][1] = 1.0;",
+        "var v = vec4<f32>(); v[i] = 1.0;",
+        "let v = shared_values[0]; shared_values[1].x = v[i];",
+        "var m = mat4x4<f32>(); shared_values[0] = m[i];",
+        "own[i] = 1.0;",
+        "var a: array<f32, 4>; for (var k = 0u; k < 4u; k++) { a[k] = 1.0; }",
+    ];
+    for body in found {
+        assert_eq!(count(body), 1, "{body}");
+    }
+    let fine = [
+        "var a: array<f32, 4>; a[THIRD] = 1.0;",
+        "var m = mat4x4<f32>(); m[1][THIRD + 1u] = 1.0;",
+        "shared_values[i].x = 1.0;",
+        "shared_values[0][i % 4u] = 1.0;",
+        "tile[i] = 1.0;",
+        "own[3] = 1.0;",
+    ];
+    for body in fine {
+        assert_eq!(count(body), 0, "{body}");
+    }
+    let through_a_pointer = "fn fill(values: ptr<function, array<f32, 4>>, i: u32) { (*values)[i] = 1.0; }
+        @compute @workgroup_size(8) fn main(@builtin(local_invocation_index) i: u32) {
+            var a: array<f32, 4>;
+            fill(&a, i);
+        }";
+    let module = naga::front::wgsl::parse_str(through_a_pointer).expect("valid WGSL");
+    assert_eq!(dynamic_indexing(&module).len(), 1);
 }
 
 /// The names of what a shader may be given, in the order in which the executor binds them.
