@@ -8,7 +8,6 @@ use crate::device::Device;
 use crate::executor::{Executor, Input};
 use crate::gpu;
 use crate::network::Node;
-use crate::plan::Plan;
 use crate::{Error, Network, Result, Tensor};
 
 /// Where a network runs, and in batches of what size.
@@ -66,7 +65,7 @@ impl FallbackExecutor {
                 FallbackExecutor::new(sample_len, Place::Cpu, Box::new(make), notice)
             }
             Device::Gpu(adapter) => {
-                let batch = Plan::new(&network, &adapter.limits(), batch)?.batch;
+                let batch = adapter.plan(&network, batch)?.batch;
                 let name = adapter.describe();
                 let mut first = Some(*adapter);
                 let make = move |place| match place {

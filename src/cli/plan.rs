@@ -1,7 +1,7 @@
 //! `vgg-wgpu plan`: what a GPU would be told to do, and the least time it could take.
 
 use vgg_wgpu::device::{self, Device, DeviceChoice};
-use vgg_wgpu::plan::{Plan, Step};
+use vgg_wgpu::plan::Step;
 use vgg_wgpu::roofline::{self, Bound, LayerCost, Peak};
 use vgg_wgpu::{Error, Result};
 
@@ -16,7 +16,7 @@ pub fn run(args: PlanArgs) -> Result<Outcome> {
     let network =
         super::open_model(&args.model)?.truncate(&args.layer)?.network(Some(args.images.preprocess.into()))?;
     let Device::Gpu(adapter) = device::select(&args.device)?.device else { unreachable!("asked for a GPU") };
-    let plan = Plan::new(&network, &adapter.limits(), args.batch.map(Into::into))?;
+    let plan = adapter.plan(&network, args.batch.map(Into::into))?;
     let costs = roofline::costs(&network, plan.batch);
     println!("{}", adapter.describe());
     println!("batches of {}, activations take {} MiB", plan.batch, plan.activation_bytes() >> 20);

@@ -54,7 +54,7 @@ impl GpuExecutor {
     /// all filled with NaN. Reading there spoils results, writing there is found by [`GpuExecutor::guards_hold`].
     #[doc(hidden)]
     pub fn with_guard(network: Network, adapter: &Adapter, batch: Option<usize>, guard: usize) -> Result<GpuExecutor> {
-        let plan = Plan::new(&network, &adapter.limits(), batch)?;
+        let plan = adapter.plan(&network, batch)?;
         let context = Context::open(adapter)?;
         let slots = plan.slots.iter().map(|&size| guard::slot(&context, size, guard)).collect();
         let pixels = plan

@@ -49,11 +49,16 @@ impl StepWeights {
         let texture = context.texture(label, part.size);
         let channels = weights.bias.len();
         match shader {
-            Shader::Dense => upload_dense(context, &texture, &weights.kernel, channels, part)?,
+            Shader::Dense | Shader::DenseSplit => upload_dense(context, &texture, &weights.kernel, channels, part)?,
             Shader::WinogradProduct => {
                 let transformed = winograd::transform_kernel(&weights.kernel, weights.kernel.len() / 9);
                 upload_conv2d(context, &texture, &transformed, channels, part)?;
             }
+            Shader::WinogradProductTiled(_) => {
+                let transformed = winograd::transform_kernel(&weights.kernel, weights.kernel.len() / 9);
+                upload_taps(context, &texture, &transformed, channels, part)?;
+            }
+            Shader::Conv2dTiled(_) => upload_taps(context, &texture, &weights.kernel, channels, part)?,
             _ => upload_conv2d(context, &texture, &weights.kernel, channels, part)?,
         }
         Ok(texture)
@@ -75,6 +80,18 @@ fn upload_conv2d(
             for (o, &value) in row.iter().enumerate() {
                 texels[(o / 4 * part.size.width + i) * 4 + o % 4] = value;
             }
+        }
+        context.write_rows(texture, tap, 0, part.size.width, &texels);
+    }
+    flush(context)
+}
+
+/// `[taps, c_in, c_out]` to a layer for each tap: rows of input channels, columns of quads of output channels.
+fn upload_taps(context: &Context, texture: &wgpu::Texture, kernel: &[f32], c_out: usize, part: Weights) -> Result<()> {
+    for (tap, kernel) in kernel.chunks_exact(kernel.len() / part.size.layers).enumerate() {
+        let mut texels = vec![0.0; kernel.len() / c_out * part.size.width * 4];
+        for (texels, row) in texels.chunks_exact_mut(part.size.width * 4).zip(kernel.chunks_exact(c_out)) {
+            texels[..c_out].copy_from_slice(row);
         }
         context.write_rows(texture, tap, 0, part.size.width, &texels);
     }
