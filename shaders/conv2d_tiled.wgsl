@@ -1,6 +1,6 @@
 // 2-D convolution of any window, bias and activation, as conv2d.wgsl has it, for GPUs whose workgroup memory is fast: the
 // product of a matrix that has a row for each output pixel of the batch, and the kernel. The first matrix exists nowhere;
-// it is read from the map, a tap after the other, so that a row's place is worked out once a slab.
+// it is read from the map, a tap after the other, so that a pixel's place is worked out once and its edges once a slab.
 //
 //   y[n, oy, ox, o] = act(bias[o] + sum over ky, kx, i of
 //       x[n, oy * stride.y + ky - before.y, ox * stride.x + kx - before.x, i] * kernel[ky, kx, i, o])
@@ -53,13 +53,18 @@ fn pixel_count() -> u32 {
     return params.batch * params.out_size.x * params.out_size.y;
 }
 
-fn load_left(row: u32, slab: u32, q: u32) -> vec4<f32> {
+// Column and row of the first tap, and layer of the first quad.
+fn left_row(row: u32) -> vec3<i32> {
     let at = output_pixel(min(group.y * TILE_ROWS + row, pixel_count() - 1u));
+    let first = vec2<i32>(at.xy * params.stride) - vec2<i32>(params.before);
+    return vec3<i32>(first, i32(at.z * params.in_quads));
+}
+
+fn load_left(first: vec3<i32>, slab: u32, q: u32) -> vec4<f32> {
     let tap = slab / tap_slabs();
     let quad = slab % tap_slabs() * SLAB_QUADS + q;
-    let offset = vec2<u32>(tap % params.kernel.x, tap / params.kernel.x);
-    let place = vec2<i32>(at.xy * params.stride + offset) - vec2<i32>(params.before);
-    let value = pixel(place.x, place.y, at.z * params.in_quads + min(quad, params.in_quads - 1u));
+    let at = first.xy + vec2<i32>(vec2<u32>(tap % params.kernel.x, tap / params.kernel.x));
+    let value = pixel(at.x, at.y, u32(first.z) + min(quad, params.in_quads - 1u));
     return select(vec4<f32>(), value, quad < params.in_quads);
 }
 

@@ -34,10 +34,16 @@ fn place(t: u32, q: u32) -> vec2<u32> {
     return vec2<u32>(t % params.width, q * params.rows + t / params.width);
 }
 
-fn load_left(row: u32, slab: u32, q: u32) -> vec4<f32> {
+// Column and row of a tile's first quad.
+fn left_row(row: u32) -> vec3<i32> {
     let t = min(group.y * TILE_ROWS + row, params.tile_count - 1u);
+    return vec3<i32>(vec3<u32>(place(t, 0u), 0u));
+}
+
+fn load_left(first: vec3<i32>, slab: u32, q: u32) -> vec4<f32> {
     let quad = slab * SLAB_QUADS + q;
-    let value = textureLoad(input, place(t, min(quad, params.in_quads - 1u)), group.z);
+    let y = first.y + i32(min(quad, params.in_quads - 1u) * params.rows);
+    let value = textureLoad(input, vec2<i32>(first.x, y), group.z);
     return select(vec4<f32>(), value, quad < params.in_quads);
 }
 

@@ -66,7 +66,7 @@ impl FallbackExecutor {
             }
             Device::Gpu(adapter) => {
                 let batch = adapter.plan(&network, batch)?.batch;
-                let name = adapter.describe();
+                let (name, choices) = (adapter.describe(), adapter.choices().clone());
                 let mut first = Some(*adapter);
                 let make = move |place| match place {
                     Place::Cpu => Device::Cpu.executor(network.clone(), None),
@@ -74,6 +74,7 @@ impl FallbackExecutor {
                         let again = || gpu::adapters().into_iter().find(|adapter| adapter.describe() == name);
                         let adapter = first.take().or_else(again);
                         let adapter = adapter.ok_or_else(|| Error::Device(format!("{name} is gone")))?;
+                        let adapter = adapter.with_choices(choices.clone());
                         Device::Gpu(Box::new(adapter)).executor(network.clone(), Some(batch))
                     }
                 };

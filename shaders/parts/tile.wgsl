@@ -2,12 +2,12 @@
 //
 //   P[row, column] = sum over k of left(row, k) * right(k, column)
 //
-// The shader says what the matrices are: load_left(row, slab, q) is left(row, k) for the four k of quad q of a slab of 16,
-// load_right(slab, k, quad) is right(k, column) for the four columns of a quad. Rows and quads count within the tile. Beyond
-// a matrix both must be finite, and one of them zero.
+// The shader says what the matrices are: left_row(row) is where a row is found, load_left(place, slab, q) is left(row, k)
+// of that row for the four k of quad q of a slab of 16, load_right(slab, k, quad) is right(k, column) for the four columns
+// of a quad. Rows and quads count within the tile. Beyond a matrix both must be finite, and one of them zero.
 //
 // Thread mapping: a slab of both matrices is copied to workgroup memory by all threads, neighbours loading neighbouring
-// rows or quads. Then a thread sums 8 rows and 2 quads of columns, written out as in winograd_product.wgsl. Its rows and
+// rows or quads, each always of the same row. Then a thread sums 8 rows and 2 quads of columns, written out as in winograd_product.wgsl. Its rows and
 // quads lie as many apart as there are threads along that side, so that neighbours read neighbouring memory.
 
 // TILE_ROWS and TILE_COLUMNS are written before this by the plan: see src/plan/tile.rs.
@@ -19,6 +19,9 @@ const SLAB_QUADS = 4u;
 const THREAD_ROWS = TILE_ROWS / 8u;
 const THREAD_QUADS = TILE_QUADS / 2u;
 const THREADS = THREAD_ROWS * THREAD_QUADS;
+// Each row is loaded by so many threads.
+const ROW_THREADS = THREADS / TILE_ROWS;
+const_assert ROW_THREADS * TILE_ROWS == THREADS;
 
 // What a thread sums: of its eight rows, one quad of columns and the other.
 struct Sums {
@@ -44,9 +47,9 @@ struct Sums {
 var<workgroup> left_slab: array<vec4<f32>, TILE_ROWS * SLAB_QUADS>;
 var<workgroup> right_slab: array<vec4<f32>, SLAB * TILE_QUADS>;
 
-fn load_slab(slab: u32, thread: u32) {
-    for (var i = thread; i < TILE_ROWS * SLAB_QUADS; i += THREADS) {
-        left_slab[i] = load_left(i % TILE_ROWS, slab, i / TILE_ROWS);
+fn load_slab(place: vec3<i32>, slab: u32, thread: u32) {
+    for (var q = thread / TILE_ROWS; q < SLAB_QUADS; q += ROW_THREADS) {
+        left_slab[q * TILE_ROWS + thread % TILE_ROWS] = load_left(place, slab, q);
     }
     for (var i = thread; i < SLAB * TILE_QUADS; i += THREADS) {
         right_slab[i] = load_right(slab, i / TILE_QUADS, i % TILE_QUADS);
@@ -67,9 +70,10 @@ fn right_matrix(q: u32, quad: u32) -> mat4x4<f32> {
 fn product(slabs: u32, thread: u32) -> Sums {
     let row = first_row(thread);
     let quad = first_quad(thread);
+    let place = left_row(thread % TILE_ROWS);
     var sums = Sums();
     for (var slab = 0u; slab < slabs; slab++) {
-        load_slab(slab, thread);
+        load_slab(place, slab, thread);
         workgroupBarrier();
         for (var q = 0u; q < SLAB_QUADS; q++) {
             let left = q * TILE_ROWS + row;

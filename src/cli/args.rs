@@ -44,6 +44,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Print what a GPU would be told to do, layer by layer, and the least time it could take
     Plan(PlanArgs),
+    /// Measure which method is the fastest for each layer shape on a GPU, print all, and keep the choice
+    Tune(TuneArgs),
     /// Compare the GPU shaders with the CPU, layer by layer
     Verify(VerifyArgs),
 }
@@ -110,6 +112,9 @@ pub struct ExtractArgs {
     pub key: Key,
     #[command(flatten)]
     pub device: DeviceArgs,
+    /// When a GPU is measured for the fastest methods, which takes a few seconds and is kept
+    #[arg(long, value_enum, default_value_t = Tune::Auto)]
+    pub tune: Tune,
     /// Decoding threads [default: one a core]
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZero<usize>>,
@@ -215,6 +220,18 @@ pub struct PlanArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct TuneArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The GPU: gpu, or an adapter's number or name
+    #[arg(long, value_name = "gpu|N|NAME", default_value = "gpu")]
+    pub device: DeviceChoice,
+    /// Images in one batch: auto or a number
+    #[arg(long, value_name = "auto|N", default_value = "auto", value_parser = parse_batch)]
+    pub batch: Batch,
+}
+
+#[derive(Debug, Args)]
 pub struct VerifyArgs {
     /// Images to compare on [default: four of seeded noise]
     pub files: Vec<PathBuf>,
@@ -266,6 +283,17 @@ value_enum!(Preprocess => PreprocessMode {
     /// RGB, 0 .. 255
     None,
 });
+/// When a GPU is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Tune {
+    /// Never; nor is what was measured before made use of
+    Off,
+    /// On the first run over at least 1000 images on a GPU and driver
+    Auto,
+    /// Now, whatever was measured before
+    Force,
+}
+
 value_enum!(Resize => Filter { Nearest, Bilinear, Bicubic, Lanczos });
 value_enum!(Key => KeyKind {
     /// The file name without its last extension

@@ -1,6 +1,7 @@
 //! `vgg-wgpu plan`: what a GPU would be told to do, and the least time it could take.
 
 use vgg_wgpu::device::{self, Device, DeviceChoice};
+use vgg_wgpu::gpu::tuner::TuneMode;
 use vgg_wgpu::plan::Step;
 use vgg_wgpu::roofline::{self, Bound, LayerCost, Peak};
 use vgg_wgpu::{Error, Result};
@@ -15,8 +16,10 @@ pub fn run(args: PlanArgs) -> Result<Outcome> {
     let peak = Peak { tflops: args.peak_tflops, gb_per_s: args.peak_gb_per_s };
     let network =
         super::open_model(&args.model)?.truncate(&args.layer)?.network(Some(args.images.preprocess.into()))?;
-    let Device::Gpu(adapter) = device::select(&args.device)?.device else { unreachable!("asked for a GPU") };
-    let plan = adapter.plan(&network, args.batch.map(Into::into))?;
+    let batch = args.batch.map(Into::into);
+    let device = device::select(&args.device)?.device.tuned(&network, batch, TuneMode::Cached, &mut super::warn)?;
+    let Device::Gpu(adapter) = device else { unreachable!("asked for a GPU") };
+    let plan = adapter.plan(&network, batch)?;
     let costs = roofline::costs(&network, plan.batch);
     println!("{}", adapter.describe());
     println!("batches of {}, activations take {} MiB", plan.batch, plan.activation_bytes() >> 20);
@@ -42,9 +45,9 @@ fn row(cost: &LayerCost, step: &Step, peak: Peak) -> String {
         Bound::Arithmetic => "arithmetic",
         Bound::Memory => "memory",
     };
-    let shaders: Vec<&str> = step.dispatches.iter().map(|dispatch| dispatch.shader.name()).collect();
+    let shaders: Vec<String> = step.dispatches.iter().map(|dispatch| dispatch.shader.to_string()).collect();
     let shaders = shaders.chunk_by(PartialEq::eq).map(|same| match same.len() {
-        1 => same[0].to_owned(),
+        1 => same[0].clone(),
         count => format!("{count} x {}", same[0]),
     });
     format!(

@@ -69,6 +69,11 @@ impl Adapter {
         Adapter { choices, ..self }
     }
 
+    /// What was measured on it.
+    pub fn choices(&self) -> &Choices {
+        &self.choices
+    }
+
     /// Plans `network` for it, as [`Plan::with_choices`] does.
     pub fn plan(&self, network: &Network, batch: Option<usize>) -> Result<Plan> {
         Plan::with_choices(network, &self.limits(), batch, &self.choices)

@@ -1,6 +1,7 @@
 //! The ways to compute a convolution or dense layer, and which one is taken.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +29,7 @@ pub enum Method {
 }
 
 /// What a method is chosen for: ops with the same task take the same time.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Task {
     /// A convolution from a map `[h, w, c]`.
     Conv2d { input: [usize; 3], kernel: [usize; 2], stride: [usize; 2], before: [usize; 2], output: [usize; 3] },
@@ -51,6 +52,15 @@ impl Task {
 }
 
 impl Method {
+    /// The method with which all that differ from it by their tile are judged.
+    pub fn kind(self) -> Method {
+        match self {
+            Method::DirectTiled(_) => Method::DirectTiled(Tile::T64x64),
+            Method::WinogradTiled(_) => Method::WinogradTiled(Tile::T64x64),
+            Method::Direct | Method::DirectSplit | Method::Winograd => self,
+        }
+    }
+
     /// The ways that an adapter can compute `op`, the one first that is taken where none was measured: what workgroup memory
     /// does for it is predicted for hardware.
     pub(super) fn candidates(op: &Op, from: Layout, to: Layout, limits: &Limits) -> Vec<Method> {
@@ -88,6 +98,18 @@ impl Method {
             Method::WinogradTiled(Tile::T64x64) | Method::DirectSplit => true,
             Method::DirectTiled(tile) => tile == Tile::T64x64 && from.quads() > 1,
             _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Method::Direct => f.write_str("direct"),
+            Method::DirectTiled(tile) => write!(f, "direct, tiles of {tile}"),
+            Method::DirectSplit => f.write_str("direct, sums split"),
+            Method::Winograd => f.write_str("Winograd"),
+            Method::WinogradTiled(tile) => write!(f, "Winograd, tiles of {tile}"),
         }
     }
 }

@@ -84,10 +84,10 @@ impl Shader {
     /// Whether it reads `channels`: a bias, or other values for each channel.
     pub fn reads_channels(self) -> bool {
         use Shader::{BatchNorm, Conv2d, Conv2d3x3, Conv2dTiled, Dense, DenseSplit, Preprocess, WinogradOutput};
-        match self {
-            BatchNorm | Conv2d | Conv2d3x3 | Conv2dTiled(_) | Dense | DenseSplit | Preprocess | WinogradOutput => true,
-            _ => false,
-        }
+        matches!(
+            self,
+            BatchNorm | Conv2d | Conv2d3x3 | Conv2dTiled(_) | Dense | DenseSplit | Preprocess | WinogradOutput
+        )
     }
 
     /// What several shaders share, this one among them.
@@ -135,9 +135,6 @@ impl Shader {
 impl fmt::Display for Shader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
-        if let Some([rows, columns]) = self.tile().map(Tile::sides) {
-            write!(f, " {rows}x{columns}")?;
-        }
-        Ok(())
+        self.tile().map_or(Ok(()), |tile| write!(f, " {tile}"))
     }
 }

@@ -1,5 +1,7 @@
 //! The tiles of a matrix product that a workgroup computes from workgroup memory.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Rows by columns of results that a workgroup of `shaders/parts/tile.wgsl` has. Larger ones read less, smaller ones leave
@@ -55,5 +57,12 @@ impl Tile {
     pub fn constants(self) -> String {
         let [rows, columns] = self.sides();
         format!("const TILE_ROWS = {rows}u;\nconst TILE_COLUMNS = {columns}u;\n")
+    }
+}
+
+impl fmt::Display for Tile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [rows, columns] = self.sides();
+        write!(f, "{rows}x{columns}")
     }
 }
