@@ -13,7 +13,7 @@ use vgg_wgpu::device::{self, DeviceChoice};
 use vgg_wgpu::difference::Difference;
 use vgg_wgpu::keras::{Architecture, untrained};
 use vgg_wgpu::ops::{Preprocess, PreprocessMode};
-use vgg_wgpu::profile::{Profiler, Spread, time_steps};
+use vgg_wgpu::profile::{ProfiledStep, Profiler, Spread, time_steps};
 use vgg_wgpu::reference::ReferenceExecutor;
 use vgg_wgpu::roofline::LayerCost;
 use vgg_wgpu::{Executor, Input, LayerChoice, Network, Node, Result, Shape, Tensor};
@@ -111,9 +111,8 @@ impl Case {
         let clock = profiler.clock();
         let steps = time_steps(profiler, self.input(), clock, rounds)?;
         // Taking over values is no op.
-        let is_op = |nodes: &std::ops::Range<usize>| !nodes.is_empty() || self.network.preprocess.is_some();
-        let of_op: Vec<Spread> =
-            steps.into_iter().filter(|(nodes, _)| is_op(nodes)).map(|(_, spread)| spread).collect();
+        let is_op = |step: &ProfiledStep| !step.nodes.is_empty() || self.network.preprocess.is_some();
+        let of_op: Vec<Spread> = steps.into_iter().filter(|(step, _)| is_op(step)).map(|(_, spread)| spread).collect();
         let sum = |part: fn(&Spread) -> f64| of_op.iter().map(part).sum();
         let seconds = Spread { median: sum(|step| step.median), min: sum(|step| step.min), max: sum(|step| step.max) };
         Ok((seconds, difference))

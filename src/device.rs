@@ -4,7 +4,9 @@ use std::str::FromStr;
 
 use crate::cpu::CpuExecutor;
 use crate::executor::Executor;
+use crate::gpu::tuner::{self, TuneMode};
 use crate::gpu::{self, Adapter, GpuExecutor};
+use crate::plan::Choices;
 use crate::profile::Profiler;
 use crate::{Error, Network, Result};
 
@@ -84,6 +86,26 @@ pub fn select(choice: &DeviceChoice) -> Result<Selected> {
 }
 
 impl Device {
+    /// The device with the methods that are the fastest on it: see [`tuner::tune`]. A GPU that fails while it is measured is
+    /// told to `notice`, and keeps the predicted methods.
+    pub fn tuned(
+        self,
+        network: &Network,
+        batch: Option<usize>,
+        mode: TuneMode,
+        notice: &mut dyn FnMut(&str),
+    ) -> Result<Device> {
+        let Device::Gpu(adapter) = self else { return Ok(self) };
+        let choices = match tuner::tune(&adapter, network, batch, mode, notice) {
+            Err(Error::Device(problem)) => {
+                notice(&format!("not tuned: {problem}"));
+                Choices::default()
+            }
+            tuning => tuning?.choices,
+        };
+        Ok(Device::Gpu(Box::new(adapter.with_choices(choices))))
+    }
+
     /// Compiles `network` for this device; `batch` asks for a batch size instead of the device's own choice.
     pub fn executor(self, network: Network, batch: Option<usize>) -> Result<Box<dyn Executor>> {
         Ok(self.profiler(network, batch)?)

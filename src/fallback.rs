@@ -8,7 +8,6 @@ use crate::device::Device;
 use crate::executor::{Executor, Input};
 use crate::gpu;
 use crate::network::Node;
-use crate::plan::Plan;
 use crate::{Error, Network, Result, Tensor};
 
 /// Where a network runs, and in batches of what size.
@@ -66,8 +65,8 @@ impl FallbackExecutor {
                 FallbackExecutor::new(sample_len, Place::Cpu, Box::new(make), notice)
             }
             Device::Gpu(adapter) => {
-                let batch = Plan::new(&network, &adapter.limits(), batch)?.batch;
-                let name = adapter.describe();
+                let batch = adapter.plan(&network, batch)?.batch;
+                let (name, choices) = (adapter.describe(), adapter.choices().clone());
                 let mut first = Some(*adapter);
                 let make = move |place| match place {
                     Place::Cpu => Device::Cpu.executor(network.clone(), None),
@@ -75,6 +74,7 @@ impl FallbackExecutor {
                         let again = || gpu::adapters().into_iter().find(|adapter| adapter.describe() == name);
                         let adapter = first.take().or_else(again);
                         let adapter = adapter.ok_or_else(|| Error::Device(format!("{name} is gone")))?;
+                        let adapter = adapter.with_choices(choices.clone());
                         Device::Gpu(Box::new(adapter)).executor(network.clone(), Some(batch))
                     }
                 };

@@ -33,8 +33,10 @@
 //! | both | a [`Model`], which can be truncated | [`keras`] |
 //! | a model | a [`Network`]: a chain of [`Op`](ops::Op)s, identities gone, normalisations folded | [`network`], [`ops`] |
 //! | a network and an adapter's limits | a plan: steps, textures and dispatches as plain data | [`plan`] |
+//! | a network and an adapter | the fastest method for each layer shape, measured once and kept | [`gpu::tuner`] |
 //! | a network and a device's peaks | the least time that it takes | [`roofline`] |
 //! | an executor | the time that batches and layers do take | [`profile`] |
+//! | the outputs of two executors | how far they are apart | [`difference`] |
 //! | a plan | compiled shaders and uploaded weights | [`gpu`], the only place that touches wgpu |
 //! | a network | the native backend | [`cpu`] |
 //! | a GPU that fails | the same batches on a smaller plan, then on the CPU | [`fallback`] |
@@ -55,7 +57,9 @@
 //!
 //! An op has one stem everywhere: `src/ops/conv2d.rs` says what it means, `shaders/conv2d.wgsl` computes it on a GPU,
 //! launched as `src/plan/step.rs` says, and `src/cpu/conv2d.rs` on the CPU. Most 3x3 convolutions take another algorithm,
-//! with the stem `winograd` in the same places. What several shaders share is in `shaders/parts` and `shaders/common.wgsl`.
+//! with the stem `winograd` in the same places. There are two families of shaders for what takes the time: those that keep
+//! results in registers and read textures, and, with `tiled` and `split` in their names, those that share operands in
+//! workgroup memory ([`plan::Method`]). What several shaders share is in `shaders/parts` and `shaders/common.wgsl`.
 //! Tests run each op's cases on every backend (`tests/ops.rs`).
 //!
 //! Tensors are channels-last throughout ([`Shape`]), kernels are Keras's; where a backend needs another layout it

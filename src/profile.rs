@@ -20,12 +20,13 @@ pub enum Clock {
     Host,
 }
 
-/// The time of one step of a batch.
+/// What is timed as one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StepTime {
-    /// The nodes that it computes: none where it makes the network's input of pixels, several where it fuses them.
+pub struct ProfiledStep {
+    /// The nodes that it computes: none where it makes the network's input, several where they are fused.
     pub nodes: Range<usize>,
-    pub time: Duration,
+    /// The shaders that run, on a GPU.
+    pub shaders: Option<String>,
 }
 
 /// An executor that says how long its steps take.
@@ -33,9 +34,12 @@ pub trait Profiler: Executor {
     /// The best clock that it has.
     fn clock(&self) -> Clock;
 
-    /// Runs one batch, without handing out its output, and returns the time of each step in order. No batch may be under
-    /// way. [`Clock::Gpu`] may be asked for only where [`Profiler::clock`] says so.
-    fn profile(&mut self, input: Input<'_>, clock: Clock) -> Result<Vec<StepTime>>;
+    /// The steps of every batch, in order.
+    fn steps(&self) -> Vec<ProfiledStep>;
+
+    /// Runs one batch, without handing out its output, and returns the time of each of [`Profiler::steps`]. No batch may be
+    /// under way. [`Clock::Gpu`] may be asked for only where [`Profiler::clock`] says so.
+    fn profile(&mut self, input: Input<'_>, clock: Clock) -> Result<Vec<Duration>>;
 }
 
 /// The middle of several measurements, and how far apart they are.
@@ -88,21 +92,22 @@ pub fn time_batches(executor: &mut dyn Executor, input: Input<'_>, rounds: usize
     Ok(Spread::of(seconds))
 }
 
-/// Each step's nodes and seconds in `rounds` batches, after one that does not count. `rounds` is at least 1.
+/// Each step's seconds in `rounds` batches, after one that does not count. `rounds` is at least 1.
 pub fn time_steps(
     profiler: &mut dyn Profiler,
     input: Input<'_>,
     clock: Clock,
     rounds: usize,
-) -> Result<Vec<(Range<usize>, Spread)>> {
-    let steps = profiler.profile(input, clock)?;
+) -> Result<Vec<(ProfiledStep, Spread)>> {
+    profiler.profile(input, clock)?;
+    let steps = profiler.steps();
     let mut seconds = vec![Vec::new(); steps.len()];
     for _ in 0..rounds {
-        for (seconds, step) in seconds.iter_mut().zip(profiler.profile(input, clock)?) {
-            seconds.push(step.time.as_secs_f64());
+        for (seconds, time) in seconds.iter_mut().zip(profiler.profile(input, clock)?) {
+            seconds.push(time.as_secs_f64());
         }
     }
-    Ok(steps.into_iter().map(|step| step.nodes).zip(seconds.into_iter().map(Spread::of)).collect())
+    Ok(steps.into_iter().zip(seconds.into_iter().map(Spread::of)).collect())
 }
 
 #[cfg(test)]

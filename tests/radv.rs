@@ -47,7 +47,8 @@ fn with_null_device() -> ExitCode {
 
 fn compare() -> Result<(), Failed> {
     let null = Null::open();
-    let statistics: Vec<_> = Shader::ALL.map(|shader| (shader.name(), null.compile(shader))).into();
+    let statistics: Vec<_> =
+        Shader::all().into_iter().map(|shader| (shader.to_string(), null.compile(shader))).collect();
     for (name, statistics) in &statistics {
         if statistics.spilled > 0 || statistics.scratch_bytes > 0 {
             return Err(format!("{name} spills registers: {statistics:?}").into());
@@ -73,12 +74,12 @@ fn compare() -> Result<(), Failed> {
     Ok(())
 }
 
-fn table(driver: &str, rows: &[(&str, Statistics)]) -> String {
+fn table(driver: &str, rows: &[(String, Statistics)]) -> String {
     let mut text = format!("{driver}, predicted for {CHIP}, workgroups of 8 x {}\n", device::WORKGROUP_ROWS);
-    text += "shader            VGPRs  waves  LDS bytes  instructions  fma share\n";
+    text += "shader                          VGPRs  waves  LDS bytes  instructions  fma share\n";
     for (name, s) in rows {
         let Statistics { vgprs, waves, lds_bytes, instructions, fma_percent, .. } = s;
-        writeln!(text, "{name:16} {vgprs:6} {waves:6} {lds_bytes:10} {instructions:13} {fma_percent:8} %").unwrap();
+        writeln!(text, "{name:30} {vgprs:6} {waves:6} {lds_bytes:10} {instructions:13} {fma_percent:8} %").unwrap();
     }
     text
 }

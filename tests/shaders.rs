@@ -8,9 +8,11 @@ use naga::back::{PipelineConstants, hlsl, msl, pipeline_constants::process_overr
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Arena, Expression, Function, GlobalVariable, Handle, Module, TypeInner};
 use support::cases;
+use support::methods;
 use support::plans::{LAVAPIPE, vgg16};
 use vgg_wgpu::plan::{CONV2D_3X3_ROWS, CONV2D_QUADS, CONV2D_ROWS, DENSE_SAMPLES, PRODUCT_QUADS, PRODUCT_TILES};
-use vgg_wgpu::plan::{Dispatch, Growth, Layout, Limits, Plan, Shader, WORKGROUP_WIDTH, activation_code};
+use vgg_wgpu::plan::{Chunk, Dispatch, Growth, Layout, Limits, Plan, Shader, Tile, WORKGROUP_WIDTH, activation_code};
+use vgg_wgpu::plan::{SLAB, SPLIT_BYTES, SPLIT_QUADS, SPLIT_SAMPLES, SPLIT_THREADS};
 
 fn parse(shader: Shader) -> Module {
     let source = shader.source();
@@ -25,20 +27,22 @@ fn validate(name: &str, module: &Module) -> ModuleInfo {
 /// A shader as plans launch it: with an activation, and workgroups of so many rows.
 type Variant = (Shader, u32, usize);
 
-/// Those that any plan of the cases and of VGG16 uses, on a rasteriser and on hardware.
+/// Those that plans of the cases and of VGG16 use with any choice of methods, on a rasteriser and on hardware.
 fn variants() -> BTreeSet<Variant> {
     let networks: Vec<_> = cases::all().into_iter().map(|case| (case.network, case.n)).chain([(vgg16(), 8)]).collect();
-    let mut variants = BTreeSet::new();
+    let (families, mut variants) = (methods::families(), BTreeSet::new());
     for workgroup_rows in [1, 8] {
         let limits = Limits { workgroup_rows, ..LAVAPIPE };
-        for (network, batch) in &networks {
-            let plan = Plan::new(network, &limits, Some(*batch)).expect("it fits");
+        for ((network, batch), family) in networks.iter().flat_map(|network| families.iter().map(move |f| (network, f)))
+        {
+            let choices = family.choices(network, &limits);
+            let plan = Plan::with_choices(network, &limits, Some(*batch), &choices).expect("it fits");
             let dispatches = plan.steps.iter().flat_map(|step| &step.dispatches);
             variants
                 .extend(dispatches.map(|launch| (launch.shader, activation_code(launch.activation), workgroup_rows)));
         }
     }
-    for shader in Shader::ALL {
+    for shader in Shader::all() {
         assert!(variants.iter().any(|variant| variant.0 == shader), "no plan uses {}", shader.name());
     }
     variants
@@ -65,7 +69,8 @@ fn every_variant_is_translated_for_vulkan_metal_and_direct3d() {
         let mut text = String::new();
         let (options, pipeline) = (hlsl::Options::default(), hlsl::PipelineOptions::default());
         hlsl::Writer::new(&mut text, &options, &pipeline).write(&module, &info, None).expect(&name);
-        assert!(text.contains(&format!("numthreads({WORKGROUP_WIDTH}, {}, 1)", variant.2)), "{name}");
+        let [x, y, z] = module.entry_points[0].workgroup_size;
+        assert!(text.contains(&format!("numthreads({x}, {y}, {z})")), "{name}");
     }
 }
 
@@ -161,8 +166,10 @@ const BINDINGS: [&str; 6] = ["params", "input", "output", "weights", "channels",
 
 #[test]
 fn bindings_have_the_numbers_that_the_executor_gives_them() {
-    for shader in Shader::ALL {
-        for (_, global) in parse(shader).global_variables.iter() {
+    for shader in Shader::all() {
+        let module = parse(shader);
+        let is_own = |space| matches!(space, AddressSpace::Private | AddressSpace::WorkGroup);
+        for (_, global) in module.global_variables.iter().filter(|(_, global)| !is_own(global.space)) {
             let (name, binding) = (global.name.as_deref().expect("a name"), global.binding.expect("a binding"));
             let expected = BINDINGS.iter().position(|&known| known == name).expect(name);
             assert_eq!((binding.group, binding.binding as usize), (0, expected), "{}: {name}", shader.name());
@@ -172,24 +179,37 @@ fn bindings_have_the_numbers_that_the_executor_gives_them() {
 
 #[test]
 fn workgroups_and_tiles_are_as_large_as_plans_count_them() {
-    for shader in Shader::ALL {
+    for shader in Shader::all() {
         let (module, name) = (parse(shader), shader.name());
         let [entry] = &module.entry_points[..] else { panic!("{name}: one entry point") };
-        assert_eq!(entry.workgroup_size[0] as usize, WORKGROUP_WIDTH, "{name}");
+        let [x, y, z] = entry.workgroup_size.map(|size| size as usize);
+        match shader {
+            Shader::Conv2dTiled(tile) | Shader::WinogradProductTiled(tile) => {
+                assert_eq!(x * y * z, tile.threads(), "{name}")
+            }
+            Shader::DenseSplit => assert_eq!((x, x * y * z), (SPLIT_QUADS, SPLIT_THREADS), "{name}"),
+            _ => assert_eq!(x, WORKGROUP_WIDTH, "{name}"),
+        }
+        assert_eq!(workgroup_bytes(&module), planned_workgroup_bytes(shader), "{name}");
         let names: Vec<_> = module.overrides.iter().filter_map(|(_, value)| value.name.as_deref()).collect();
         assert_eq!(names, ["WORKGROUP_ROWS", "ACTIVATION"], "{name}");
-        let tile: &[(&str, usize)] = match shader {
-            Shader::Conv2d => &[("TILE_ROWS", CONV2D_ROWS), ("TILE_QUADS", CONV2D_QUADS)],
-            Shader::Conv2d3x3 => &[("TILE_ROWS", CONV2D_3X3_ROWS), ("TILE_QUADS", CONV2D_QUADS)],
-            Shader::Dense => &[("TILE_SAMPLES", DENSE_SAMPLES)],
-            Shader::WinogradProduct => &[("TILE_TILES", PRODUCT_TILES), ("TILE_QUADS", PRODUCT_QUADS)],
-            _ => &[],
+        let planned = match shader {
+            Shader::Conv2d => vec![("TILE_ROWS", CONV2D_ROWS), ("TILE_QUADS", CONV2D_QUADS)],
+            Shader::Conv2d3x3 => vec![("TILE_ROWS", CONV2D_3X3_ROWS), ("TILE_QUADS", CONV2D_QUADS)],
+            Shader::Dense => vec![("TILE_SAMPLES", DENSE_SAMPLES)],
+            Shader::DenseSplit => vec![("SPLIT_SAMPLES", SPLIT_SAMPLES), ("SPLIT_QUADS", SPLIT_QUADS)],
+            Shader::WinogradProduct => vec![("TILE_TILES", PRODUCT_TILES), ("TILE_QUADS", PRODUCT_QUADS)],
+            Shader::Conv2dTiled(tile) | Shader::WinogradProductTiled(tile) => {
+                let [rows, columns] = tile.sides();
+                vec![("TILE_ROWS", rows), ("TILE_COLUMNS", columns), ("TILE_QUADS", tile.quads()), ("SLAB", SLAB)]
+            }
+            _ => vec![],
         };
-        assert_eq!(constants(&module), tile, "{name}");
+        assert_eq!(constants(&module), planned, "{name}");
     }
 }
 
-/// A shader's own integer constants.
+/// A shader's constants that plans count with.
 fn constants(module: &Module) -> Vec<(&str, usize)> {
     let constants = module.constants.iter().filter_map(|(_, constant)| {
         let naga::Expression::Literal(naga::Literal::U32(value)) = module.global_expressions[constant.init] else {
@@ -197,7 +217,21 @@ fn constants(module: &Module) -> Vec<(&str, usize)> {
         };
         Some((constant.name.as_deref()?, value as usize))
     });
-    constants.filter(|&(name, _)| name != "WORKGROUP_WIDTH").collect()
+    let is_planned = |name: &str| name.starts_with("TILE_") || name.starts_with("SPLIT_") || name == "SLAB";
+    constants.filter(|&(name, _)| is_planned(name)).collect()
+}
+
+/// Bytes of what a workgroup's threads share.
+fn workgroup_bytes(module: &Module) -> usize {
+    let shared = module.global_variables.iter().filter(|(_, global)| global.space == AddressSpace::WorkGroup);
+    shared.map(|(_, global)| module.types[global.ty].inner.size(module.to_ctx()) as usize).sum()
+}
+
+fn planned_workgroup_bytes(shader: Shader) -> usize {
+    match shader {
+        Shader::DenseSplit => SPLIT_BYTES,
+        _ => shader.tile().map_or(0, Tile::workgroup_bytes),
+    }
 }
 
 /// A dispatch's parameters by the names of the shader's fields.
@@ -219,18 +253,21 @@ fn named_params(dispatch: &Dispatch) -> HashMap<String, Vec<usize>> {
 fn sizes_in_parameters_are_those_of_the_textures() {
     let mut seen = HashSet::new();
     for (network, batch) in cases::all().into_iter().map(|case| (case.network, case.n)).chain([(vgg16(), 8)]) {
-        let plan = Plan::new(&network, &LAVAPIPE, Some(batch)).expect("it fits");
-        let mut input = plan.input;
-        for step in &plan.steps {
-            for dispatch in &step.dispatches {
-                check_sizes(dispatch, input, step.output, plan.batch);
-                check_transforms(dispatch, &plan);
-                seen.insert(dispatch.shader);
+        for family in methods::families() {
+            let choices = family.choices(&network, &LAVAPIPE);
+            let plan = Plan::with_choices(&network, &LAVAPIPE, Some(batch), &choices).expect("it fits");
+            let mut input = plan.input;
+            for step in &plan.steps {
+                for dispatch in &step.dispatches {
+                    check_sizes(dispatch, input, step.output, plan.batch);
+                    check_transforms(dispatch, &plan);
+                    seen.insert(dispatch.shader);
+                }
+                input = step.output;
             }
-            input = step.output;
         }
     }
-    assert_eq!(seen.len(), Shader::ALL.len(), "a shader that no case runs");
+    assert_eq!(seen.len(), Shader::all().len(), "a shader that no case runs");
 }
 
 fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize) {
@@ -243,7 +280,7 @@ fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize)
             "in_width" => vec![input.width],
             "out_width" => vec![output.width],
             "in_quads" => vec![input.quads()],
-            "out_quads" | "quads" if dispatch.shader != Shader::Dense => vec![output.quads()],
+            "out_quads" | "quads" if !is_dense(dispatch.shader) => vec![output.quads()],
             "in_layers" => vec![input.layers],
             "channels" => vec![input.shape.channels()],
             "length" => vec![output.shape.len()],
@@ -257,16 +294,25 @@ fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize)
         assert_eq!(value, &expected, "{name}: {field}");
     }
     let Some(weights) = dispatch.weights else { return };
-    if dispatch.shader == Shader::Dense {
+    if dispatch.shader.tile().is_some() {
+        assert_eq!(weights.size.width, output.quads(), "{name}");
+        assert_eq!(weights.size.height, 4 * input.quads(), "{name}");
+    } else if is_dense(dispatch.shader) {
         assert_eq!((params["rows"][0], params["quads"][0]), (weights.size.height, weights.size.width), "{name}");
         assert!(weights.size.height * weights.size.layers >= 4 * input.quads(), "{name}: an input without weights");
         assert!(params["first_quad"][0] + params["quads"][0] <= output.quads(), "{name}: more units than there are");
     } else {
         assert_eq!(weights.size.width, 4 * input.quads(), "{name}");
         assert_eq!(weights.size.height, output.quads().next_multiple_of(CONV2D_QUADS), "{name}");
+    }
+    if !is_dense(dispatch.shader) {
         let taps = params.get("kernel").map_or(36, |kernel| kernel.iter().product::<usize>());
         assert_eq!(weights.size.layers, taps, "{name}");
     }
+}
+
+fn is_dense(shader: Shader) -> bool {
+    matches!(shader, Shader::Dense | Shader::DenseSplit)
 }
 
 /// Winograd's shaders read and write 36 layers of rows for each quad, and pixels of the chunk's samples.
@@ -276,11 +322,17 @@ fn check_transforms(dispatch: &Dispatch, plan: &Plan) {
     let number = |field: &str| params[field][0];
     let slot = |slot: Option<usize>| plan.slots[slot.expect("both are textures")];
     let (input, output) = (slot(dispatch.slots.input), slot(Some(dispatch.slots.output)));
+    if let Shader::Conv2dTiled(tile) = dispatch.shader {
+        assert_eq!((chunk, per_group), (Chunk { first: 0, samples: plan.batch }, tile.rows()), "{name}");
+        assert_eq!(params["out_size"].iter().product::<usize>(), per_sample, "{name}");
+        return;
+    }
     let quads = match dispatch.shader {
         Shader::WinogradInput | Shader::WinogradOutput => dispatch.workgroups[2],
+        Shader::WinogradProductTiled(_) => number("out_quads"),
         _ => dispatch.workgroups[0] * PRODUCT_QUADS,
     };
-    let read = if dispatch.shader == Shader::WinogradProduct { number("in_quads") } else { quads };
+    let read = params.get("in_quads").map_or(quads, |quads| quads[0]);
     let transforms = match dispatch.shader {
         Shader::WinogradInput => vec![(output, quads)],
         Shader::WinogradOutput => vec![(input, quads)],
@@ -292,7 +344,10 @@ fn check_transforms(dispatch: &Dispatch, plan: &Plan) {
         assert!(size.height >= quads * number("rows"), "{name}: {size:?} has no room for {quads} quads");
         assert!(number("width") * number("rows") >= tiles, "{name}: {tiles} tiles in {params:?}");
     }
-    if dispatch.shader == Shader::WinogradProduct {
+    if let Shader::WinogradProductTiled(tile) = dispatch.shader {
+        assert_eq!((number("tile_count"), per_group), (tiles, tile.rows()), "{name}");
+        assert!(dispatch.workgroups[0] * tile.quads() >= quads, "{name}: every quad has a workgroup");
+    } else if dispatch.shader == Shader::WinogradProduct {
         let block = WORKGROUP_WIDTH * PRODUCT_TILES;
         assert_eq!(
             (number("width") % block, number("block_count")),
@@ -320,7 +375,7 @@ fn params(module: &Module) -> &[naga::StructMember] {
 /// The executor passes parameters as a list of u32: no field may be of another type, and none may be preceded by padding.
 #[test]
 fn parameters_are_a_list_of_u32_without_gaps() {
-    for shader in Shader::ALL {
+    for shader in Shader::all() {
         let module = parse(shader);
         let mut offset = 0;
         for member in params(&module) {

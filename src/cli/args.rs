@@ -44,6 +44,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Print what a GPU would be told to do, layer by layer, and the least time it could take
     Plan(PlanArgs),
+    /// Measure which method is the fastest for each layer shape on a GPU, print all, and keep the choice
+    Tune(TuneArgs),
     /// Compare the GPU shaders with the CPU, layer by layer
     Verify(VerifyArgs),
     /// Time the network and each layer on a device, after checking what it computes
@@ -118,6 +120,9 @@ pub struct ExtractArgs {
     pub key: Key,
     #[command(flatten)]
     pub device: DeviceArgs,
+    /// When a GPU is measured for the fastest methods, which takes a few seconds and is kept
+    #[arg(long, value_enum, default_value_t = Tune::Auto)]
+    pub tune: Tune,
     /// Decoding threads [default: one a core]
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZero<usize>>,
@@ -232,6 +237,9 @@ pub struct BenchArgs {
     /// Timed batches; of these and of each layer's times the median counts
     #[arg(long, value_name = "N", default_value = "10")]
     pub rounds: std::num::NonZero<usize>,
+    /// When a GPU is measured for the fastest methods, which takes a few seconds and is kept
+    #[arg(long, value_enum, default_value_t = Tune::Auto)]
+    pub tune: Tune,
     /// Time layers by waiting for each, even where the GPU has a clock of its own
     #[arg(long)]
     pub host_clock: bool,
@@ -252,6 +260,18 @@ pub struct PeakArgs {
     /// The device's memory bandwidth in GB/s, of its data sheet
     #[arg(long, value_name = "N", value_parser = parse_peak)]
     pub peak_gb_per_s: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub struct TuneArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The GPU: gpu, or an adapter's number or name
+    #[arg(long, value_name = "gpu|N|NAME", default_value = "gpu")]
+    pub device: DeviceChoice,
+    /// Images in one batch: auto or a number
+    #[arg(long, value_name = "auto|N", default_value = "auto", value_parser = parse_batch)]
+    pub batch: Batch,
 }
 
 #[derive(Debug, Args)]
@@ -306,6 +326,17 @@ value_enum!(Preprocess => PreprocessMode {
     /// RGB, 0 .. 255
     None,
 });
+/// When a GPU is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Tune {
+    /// Never; nor is what was measured before made use of
+    Off,
+    /// Once on a GPU and driver; by extract on its first run over at least 1000 images
+    Auto,
+    /// Now, whatever was measured before
+    Force,
+}
+
 value_enum!(Resize => Filter { Nearest, Bilinear, Bicubic, Lanczos });
 value_enum!(Key => KeyKind {
     /// The file name without its last extension

@@ -8,15 +8,16 @@ use serde::Serialize;
 use vgg_wgpu::cpu::CpuExecutor;
 use vgg_wgpu::device::{self, Device};
 use vgg_wgpu::difference::{Difference, ROUNDING};
+use vgg_wgpu::gpu::tuner::TuneMode;
 use vgg_wgpu::ops::PreprocessMode;
-use vgg_wgpu::profile::{Clock, Profiler, Spread, time_batches, time_steps};
+use vgg_wgpu::profile::{Clock, ProfiledStep, Profiler, Spread, time_batches, time_steps};
 use vgg_wgpu::reference::ReferenceExecutor;
 use vgg_wgpu::roofline::LayerCost;
 use vgg_wgpu::{Executor, Input, Model, Network, Result, Shape, Tensor};
 
-use super::args::{BenchArgs, PeakArgs};
+use super::args::{BenchArgs, PeakArgs, Tune};
 use super::exit::Outcome;
-use super::{noise, say_always};
+use super::{noise, say_always, warn};
 
 pub fn run(args: BenchArgs) -> Result<Outcome> {
     let model = super::open_model(&args.model)?.truncate(&args.layer.layer)?;
@@ -24,7 +25,9 @@ pub fn run(args: BenchArgs) -> Result<Outcome> {
     let network = model.network(takes_images.then_some(PreprocessMode::Caffe))?;
     let device::Selected { device, reason } = device::select(&args.device.device)?;
     let on_gpu = matches!(device, Device::Gpu(_));
-    let mut profiler = device.profiler(network.clone(), args.device.batch.map(Into::into))?;
+    let batch = args.device.batch.map(Into::into);
+    let device = device.tuned(&network, batch, tune_mode(args.tune), &mut warn)?;
+    let mut profiler = device.profiler(network.clone(), batch)?;
     let batch = profiler.max_batch();
     say_always(&format!("device: {} ({reason}); batches of {batch}", profiler.device()));
 
@@ -46,6 +49,14 @@ pub fn run(args: BenchArgs) -> Result<Outcome> {
         print!("{report}");
     }
     Ok(Outcome::Complete)
+}
+
+fn tune_mode(asked: Tune) -> TuneMode {
+    match asked {
+        Tune::Off => TuneMode::Off,
+        Tune::Auto => TuneMode::Auto,
+        Tune::Force => TuneMode::Force,
+    }
 }
 
 /// A batch that owns its input.
@@ -164,6 +175,8 @@ struct Layer {
     output: Vec<usize>,
     flops: u64,
     bytes: u64,
+    /// On a GPU.
+    shaders: Option<String>,
     seconds: Spread,
     tflops: f64,
     gb_per_s: f64,
@@ -172,7 +185,7 @@ struct Layer {
 }
 
 impl Layer {
-    fn new(cost: LayerCost, seconds: Spread, peak: &PeakArgs) -> Layer {
+    fn new(cost: LayerCost, shaders: Option<String>, seconds: Spread, peak: &PeakArgs) -> Layer {
         let tflops = cost.flops as f64 / seconds.median / 1e12;
         let gb_per_s = cost.bytes as f64 / seconds.median / 1e9;
         Layer {
@@ -180,6 +193,7 @@ impl Layer {
             output: cost.output.dims(),
             flops: cost.flops,
             bytes: cost.bytes,
+            shaders,
             seconds,
             tflops,
             gb_per_s,
@@ -205,8 +219,11 @@ fn measure(
         nodes => LayerCost::of(nodes, batch),
     };
     let steps = time_steps(profiler, samples.all(), clock, rounds)?;
-    let layers: Vec<Layer> =
-        steps.into_iter().map(|(nodes, seconds)| Layer::new(cost(nodes), seconds, &args.peak)).collect();
+    let layers = steps.into_iter().map(|(step, seconds)| {
+        let ProfiledStep { nodes, shaders } = step;
+        Layer::new(cost(nodes), shaders, seconds, &args.peak)
+    });
+    let layers: Vec<Layer> = layers.collect();
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
         platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
@@ -271,7 +288,7 @@ impl Report {
             let output: Vec<String> = layer.output.iter().map(usize::to_string).collect();
             writeln!(
                 f,
-                "{:width$} {:>15} {:>10.3} {:>6} {:>9.3} {:>9.1}{}",
+                "{:width$} {:>15} {:>10.3} {:>6} {:>9.3} {:>9.1}{}{}",
                 layer.layer,
                 output.join(" x "),
                 1e3 * layer.seconds.median,
@@ -283,6 +300,7 @@ impl Report {
                     .flatten()
                     .map(|share| format!("{:>7}", percent(share)))
                     .collect::<String>(),
+                layer.shaders.as_ref().map_or_else(String::new, |shaders| format!("  {shaders}")),
             )?;
         }
         Ok(())

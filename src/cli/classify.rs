@@ -1,6 +1,7 @@
 //! `vgg-wgpu classify`: the whole network's five most probable classes of each image.
 
 use vgg_wgpu::extract::load_pixels;
+use vgg_wgpu::gpu::tuner::TuneMode;
 use vgg_wgpu::labels::{self, top_k};
 use vgg_wgpu::{Error, Input, Result};
 
@@ -18,7 +19,7 @@ pub fn run(args: ClassifyArgs) -> Result<Outcome> {
         None => labels::numbered(classes),
     };
     let size = network.image_size().ok_or_else(|| Error::Usage("this network takes values, not images".into()))?;
-    let mut executor = super::executor(&args.device, network, |line| eprintln!("{line}"))?;
+    let mut executor = super::executor(&args.device, network, TuneMode::Cached, |line| eprintln!("{line}"))?;
     let mut outcome = Outcome::Complete;
     for path in &args.files {
         let pixels = match load_pixels(path, size, args.images.resize.into()) {

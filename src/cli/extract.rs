@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use vgg_wgpu::extract::{Event, ExtractOptions, Extraction, StageTimes, extract};
+use vgg_wgpu::gpu::tuner::TuneMode;
 use vgg_wgpu::images::{Dataset, dataset};
 use vgg_wgpu::output::pickle::check_destination;
 use vgg_wgpu::output::resume::take_finished;
@@ -15,7 +16,7 @@ use vgg_wgpu::output::{Digest, FailureKind, Identity, Journal, OutputFiles, Sess
 use vgg_wgpu::progress::{Progress, ProgressMode};
 use vgg_wgpu::{Error, Executor, Network, Result};
 
-use super::args::ExtractArgs;
+use super::args::{ExtractArgs, Tune};
 use super::exit::Outcome;
 use super::{interrupt, say_always};
 
@@ -135,6 +136,18 @@ fn options(args: &ExtractArgs) -> ExtractOptions {
     }
 }
 
+/// Runs over fewer images end before measuring has paid: they use what was measured before.
+const TUNED_FROM: usize = 1000;
+
+fn tune_mode(asked: Tune, images: usize) -> TuneMode {
+    match asked {
+        Tune::Off => TuneMode::Off,
+        Tune::Auto if images < TUNED_FROM => TuneMode::Cached,
+        Tune::Auto => TuneMode::Auto,
+        Tune::Force => TuneMode::Force,
+    }
+}
+
 /// Refuses an output that is in the way. A journal beside it is that of a run that was to replace it, or of one that was ended
 /// between its last two steps.
 fn check_output(files: &OutputFiles, args: &ExtractArgs) -> Result<()> {
@@ -169,7 +182,8 @@ impl Work<'_> {
         let interrupted = journal.done();
         let finished = if args.resume { take_finished(journal, self.dataset, self.files, self.stop)? } else { 0 };
         self.say_reused(journal, interrupted, finished);
-        let mut executor = super::executor(&args.device, self.network.clone(), |line| args.say(line))?;
+        let tune = tune_mode(args.tune, journal.pending().len());
+        let mut executor = super::executor(&args.device, self.network.clone(), tune, |line| args.say(line))?;
         self.add_session(journal, executor.as_ref())?;
 
         let mode = if args.quiet { ProgressMode::Quiet } else { ProgressMode::Auto };

@@ -12,6 +12,7 @@ mod inspect;
 mod interrupt;
 mod plan;
 mod summary;
+mod tune;
 mod verify;
 
 use std::io::Write;
@@ -20,6 +21,7 @@ use std::path::Path;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use vgg_wgpu::fallback::FallbackExecutor;
+use vgg_wgpu::gpu::tuner::TuneMode;
 use vgg_wgpu::keras::{Architecture, Model, untrained};
 use vgg_wgpu::{Executor, Network, Result, device};
 
@@ -37,6 +39,7 @@ pub fn run(command: Command) -> Result<Outcome> {
         Command::Devices => devices::run(),
         Command::Inspect(args) => inspect::run(args),
         Command::Plan(args) => plan::run(args),
+        Command::Tune(args) => tune::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Bench(args) => bench::run(args),
     }
@@ -45,6 +48,10 @@ pub fn run(command: Command) -> Result<Outcome> {
 /// Writes a line to standard error. Where that is closed, as by `| head`, nothing is lost but the line.
 fn say_always(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+fn warn(line: &str) {
+    say_always(&format!("warning: {line}"));
 }
 
 /// Opens the model that the arguments name.
@@ -71,10 +78,16 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
 
 /// Compiles `network` for the device that the arguments name, and says which it is and why. A device that fails later is
 /// told on standard error, however quiet the command is, and replaced.
-fn executor(args: &DeviceArgs, network: Network, say: impl FnOnce(String)) -> Result<Box<dyn Executor>> {
+fn executor(
+    args: &DeviceArgs,
+    network: Network,
+    tune: TuneMode,
+    say: impl FnOnce(String),
+) -> Result<Box<dyn Executor>> {
     let device::Selected { device, reason } = device::select(&args.device)?;
-    let notice = Box::new(|line: &str| say_always(&format!("warning: {line}")));
-    let executor = FallbackExecutor::open(device, network, args.batch.map(Into::into), notice)?;
+    let batch = args.batch.map(Into::into);
+    let device = device.tuned(&network, batch, tune, &mut warn)?;
+    let executor = FallbackExecutor::open(device, network, batch, Box::new(warn))?;
     say(format!("device: {} ({reason}); batches of {}", executor.device(), executor.max_batch()));
     Ok(Box::new(executor))
 }

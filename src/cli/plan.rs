@@ -1,7 +1,8 @@
 //! `vgg-wgpu plan`: what a GPU would be told to do, and the least time it could take.
 
 use vgg_wgpu::device::{self, Device, DeviceChoice};
-use vgg_wgpu::plan::{Plan, Step};
+use vgg_wgpu::gpu::tuner::TuneMode;
+use vgg_wgpu::plan::Step;
 use vgg_wgpu::roofline::{self, Bound, LayerCost, Peak};
 use vgg_wgpu::{Error, Result};
 
@@ -21,8 +22,10 @@ pub fn run(args: PlanArgs) -> Result<Outcome> {
     };
     let network =
         super::open_model(&args.model)?.truncate(&args.layer.layer)?.network(Some(args.images.preprocess.into()))?;
-    let Device::Gpu(adapter) = device::select(&args.device)?.device else { unreachable!("asked for a GPU") };
-    let plan = Plan::new(&network, &adapter.limits(), args.batch.map(Into::into))?;
+    let batch = args.batch.map(Into::into);
+    let device = device::select(&args.device)?.device.tuned(&network, batch, TuneMode::Cached, &mut super::warn)?;
+    let Device::Gpu(adapter) = device else { unreachable!("asked for a GPU") };
+    let plan = adapter.plan(&network, batch)?;
     let costs = roofline::costs(&network, plan.batch);
     println!("{}", adapter.describe());
     println!("batches of {}, activations take {} MiB", plan.batch, plan.activation_bytes() >> 20);
@@ -48,11 +51,6 @@ fn row(cost: &LayerCost, step: &Step, peak: Peak) -> String {
         Bound::Arithmetic => "arithmetic",
         Bound::Memory => "memory",
     };
-    let shaders: Vec<&str> = step.dispatches.iter().map(|dispatch| dispatch.shader.name()).collect();
-    let shaders = shaders.chunk_by(PartialEq::eq).map(|same| match same.len() {
-        1 => same[0].to_owned(),
-        count => format!("{count} x {}", same[0]),
-    });
     format!(
         "{:18} {:24} {:9.2} {:9.1} {:8.1} {:9.3}  {} ({bound})",
         cost.layer,
@@ -61,6 +59,6 @@ fn row(cost: &LayerCost, step: &Step, peak: Peak) -> String {
         cost.bytes as f64 / 1e6,
         cost.intensity(),
         1e3 * seconds,
-        shaders.collect::<Vec<_>>().join(", "),
+        step.shaders(),
     )
 }

@@ -1,9 +1,10 @@
 //! `vgg-wgpu verify`: the GPU shaders against the CPU, layer by layer.
 
 use vgg_wgpu::cpu::CpuExecutor;
-use vgg_wgpu::device::{self, Device, DeviceChoice};
+use vgg_wgpu::device::{self, DeviceChoice};
 use vgg_wgpu::difference::Difference;
 use vgg_wgpu::extract::load_pixels;
+use vgg_wgpu::gpu::tuner::TuneMode;
 use vgg_wgpu::{Error, Executor, Input, Network, Result, Tensor};
 
 use super::args::VerifyArgs;
@@ -15,9 +16,10 @@ pub fn run(args: VerifyArgs) -> Result<Outcome> {
     }
     let network = super::open_model(&args.model)?.network(Some(args.images.preprocess.into()))?;
     let images = pixels(&args, &network)?;
-    let Device::Gpu(adapter) = device::select(&args.device)?.device else { unreachable!("asked for a GPU") };
+    let device = device::select(&args.device)?.device;
+    let device = device.tuned(&network, Some(1), TuneMode::Cached, &mut super::warn)?;
     let expected = trace(&mut CpuExecutor::new(network.clone(), None, Some(1))?, &images)?;
-    let mut gpu = Device::Gpu(adapter).executor(network, Some(1))?;
+    let mut gpu = device.executor(network, Some(1))?;
     eprintln!("{} images on {} and the CPU", images.len(), gpu.device());
     let found = trace(gpu.as_mut(), &images)?;
     println!("{:<24} {:>14} {:>14} {:>14}", "layer", "largest value", "difference", "relative");

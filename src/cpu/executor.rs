@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::ops::Range;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -11,7 +11,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::step::Step;
 use crate::executor::{Executor, Input, batch_len, requested_batch};
 use crate::network::Node;
-use crate::profile::{Clock, Profiler, StepTime};
+use crate::profile::{Clock, ProfiledStep, Profiler};
 use crate::{Error, Network, Result, Shape, Tensor};
 
 /// Samples in a batch where none is asked for: enough to read the dense layers' weights once for many images, few enough
@@ -71,17 +71,26 @@ impl CpuExecutor {
         n
     }
 
-    /// Computes a batch into the first buffer and returns the number of samples. After each step `done` is told which
-    /// nodes it computed: none when the input is loaded.
-    fn compute(&mut self, input: Input<'_>, mut done: impl FnMut(Range<usize>)) -> usize {
+    /// The nodes of each step: of one, or of a convolution and its pool.
+    fn node_ranges(&self) -> Vec<Range<usize>> {
+        let (mut ranges, mut first) = (Vec::new(), 0);
+        while first < self.steps.len() {
+            let end = first + 1 + usize::from(self.pooled[first]);
+            ranges.push(first..end);
+            first = end;
+        }
+        ranges
+    }
+
+    /// Computes a batch into the first buffer and returns the number of samples. `done` is called when the input is loaded,
+    /// and after each step.
+    fn compute(&mut self, input: Input<'_>, mut done: impl FnMut()) -> usize {
         let n = self.load(input);
-        done(0..0);
-        let mut nodes = self.network.nodes.iter().enumerate();
-        while let Some((index, node)) = nodes.next() {
-            let pool = self.pooled[index].then(|| nodes.next()).flatten();
-            let (last, output) = pool.map_or((index, node.output), |(last, pool)| (last, pool.output));
-            run(&self.pool, &self.steps[index], output, pool.is_some(), n, &mut self.buffers);
-            done(index..last + 1);
+        done();
+        for nodes in self.node_ranges() {
+            let output = self.network.nodes[nodes.end - 1].output;
+            run(&self.pool, &self.steps[nodes.start], output, nodes.len() > 1, n, &mut self.buffers);
+            done();
         }
         n
     }
@@ -92,15 +101,16 @@ impl Profiler for CpuExecutor {
         Clock::Host
     }
 
-    fn profile(&mut self, input: Input<'_>, clock: Clock) -> Result<Vec<StepTime>> {
+    fn steps(&self) -> Vec<ProfiledStep> {
+        let input = std::iter::once(0..0);
+        input.chain(self.node_ranges()).map(|nodes| ProfiledStep { nodes, shaders: None }).collect()
+    }
+
+    fn profile(&mut self, input: Input<'_>, clock: Clock) -> Result<Vec<Duration>> {
         assert_eq!(clock, Clock::Host, "only GPUs have another clock");
-        let (mut steps, mut start) = (Vec::new(), Instant::now());
-        self.compute(input, |nodes| {
-            let end = Instant::now();
-            steps.push(StepTime { nodes, time: end - start });
-            start = end;
-        });
-        Ok(steps)
+        let mut ends = vec![Instant::now()];
+        self.compute(input, || ends.push(Instant::now()));
+        Ok(ends.windows(2).map(|ends| ends[1] - ends[0]).collect())
     }
 }
 
@@ -114,7 +124,7 @@ impl Executor for CpuExecutor {
     }
 
     fn submit(&mut self, input: Input<'_>) -> Result<()> {
-        let n = self.compute(input, |_| {});
+        let n = self.compute(input, || {});
         let output = self.network.output();
         self.finished = Some(Tensor::new(n, output, self.buffers[0].clone()));
         Ok(())

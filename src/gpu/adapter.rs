@@ -1,12 +1,14 @@
 //! The GPUs of this machine.
 
-use crate::plan::Limits;
+use crate::plan::{Choices, Limits, Plan};
+use crate::{Network, Result};
 
 /// A GPU with a driver that wgpu can use: Vulkan, Metal or DX12.
 #[derive(Debug, Clone)]
 pub struct Adapter {
     pub(super) adapter: wgpu::Adapter,
     info: wgpu::AdapterInfo,
+    choices: Choices,
 }
 
 /// The adapters of this machine, in the order of their numbers for `--device`.
@@ -15,7 +17,10 @@ pub fn adapters() -> Vec<Adapter> {
     descriptor.backends = wgpu::Backends::PRIMARY;
     let instance = wgpu::Instance::new(descriptor);
     let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
-    adapters.into_iter().map(|adapter| Adapter { info: adapter.get_info(), adapter }).collect()
+    adapters
+        .into_iter()
+        .map(|adapter| Adapter { info: adapter.get_info(), adapter, choices: Choices::default() })
+        .collect()
 }
 
 impl Adapter {
@@ -59,6 +64,21 @@ impl Adapter {
         )
     }
 
+    /// The adapter with what was measured on it: plans take these methods.
+    pub fn with_choices(self, choices: Choices) -> Adapter {
+        Adapter { choices, ..self }
+    }
+
+    /// What was measured on it.
+    pub fn choices(&self) -> &Choices {
+        &self.choices
+    }
+
+    /// Plans `network` for it, as [`Plan::with_choices`] does.
+    pub fn plan(&self, network: &Network, batch: Option<usize>) -> Result<Plan> {
+        Plan::with_choices(network, &self.limits(), batch, &self.choices)
+    }
+
     /// What plans for it may use.
     pub fn limits(&self) -> Limits {
         let limits = self.adapter.limits();
@@ -71,6 +91,10 @@ impl Adapter {
             // A rasteriser on the CPU runs 8 threads as one vector, and more of them one after the other, with all their
             // registers in memory in between. Hardware wants 64.
             workgroup_rows: if self.is_hardware() { 8 } else { 1 },
+            max_workgroup_threads: limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x)
+                as usize,
+            max_workgroup_bytes: limits.max_compute_workgroup_storage_size as usize,
+            workgroup_memory_is_fast: self.is_hardware(),
         }
     }
 }

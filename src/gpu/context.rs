@@ -1,5 +1,6 @@
 //! A device that is open: its queue, its pipelines, and what goes wrong with it.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use super::Adapter;
@@ -18,6 +19,8 @@ pub struct Context {
     pub queue: wgpu::Queue,
     workgroup_rows: usize,
     problem: Arc<Mutex<Option<String>>>,
+    /// What was compiled, which lasts: plans use a shader many times, and a tuner has many plans.
+    pipelines: Mutex<HashMap<(Shader, Activation), wgpu::ComputePipeline>>,
 }
 
 impl Context {
@@ -44,7 +47,13 @@ impl Context {
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
         device
             .set_device_lost_callback(move |reason, text| on_loss(format!("the device was lost ({reason:?}): {text}")));
-        Ok(Context { device, queue, workgroup_rows: adapter.limits().workgroup_rows, problem })
+        Ok(Context {
+            device,
+            queue,
+            workgroup_rows: adapter.limits().workgroup_rows,
+            problem,
+            pipelines: Mutex::default(),
+        })
     }
 
     /// An error where the device has reported one since it was opened.
@@ -115,8 +124,13 @@ impl Context {
         buffer
     }
 
-    /// Compiles a shader with an activation.
+    /// A shader with an activation, compiled when it is first asked for.
     pub fn pipeline(&self, shader: Shader, activation: Activation) -> wgpu::ComputePipeline {
+        let mut pipelines = self.pipelines.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        pipelines.entry((shader, activation)).or_insert_with(|| self.compile(shader, activation)).clone()
+    }
+
+    fn compile(&self, shader: Shader, activation: Activation) -> wgpu::ComputePipeline {
         let name = shader.name();
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(name),

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
+use std::time::Instant;
 
 use super::Adapter;
 use super::context::{Context, TEXEL_BYTES};
@@ -9,6 +10,7 @@ use super::guard;
 use super::weights::{StepWeights, preprocess_table};
 use crate::executor::{Executor, Input, batch_len};
 use crate::network::Node;
+use crate::ops::Op;
 use crate::plan::{Dispatch, Layout, Plan, Shader};
 use crate::{Error, Network, Result, Tensor};
 
@@ -55,8 +57,24 @@ impl GpuExecutor {
     /// all filled with NaN. Reading there spoils results, writing there is found by [`GpuExecutor::guards_hold`].
     #[doc(hidden)]
     pub fn with_guard(network: Network, adapter: &Adapter, batch: Option<usize>, guard: usize) -> Result<GpuExecutor> {
-        let plan = Plan::new(&network, &adapter.limits(), batch)?;
+        let plan = adapter.plan(&network, batch)?;
         let context = Context::open(adapter)?;
+        GpuExecutor::compiled(network, plan, context, adapter.describe(), guard, StepWeights::load)
+    }
+
+    /// For measuring: all weights are zeros that were never read.
+    pub(super) fn without_weights(context: Context, network: Network, plan: Plan) -> Result<GpuExecutor> {
+        GpuExecutor::compiled(network, plan, context, String::new(), 0, |op| Ok(StepWeights::zeros(op)))
+    }
+
+    fn compiled(
+        network: Network,
+        plan: Plan,
+        context: Context,
+        device: String,
+        guard: usize,
+        load: impl Fn(&Op) -> Result<StepWeights>,
+    ) -> Result<GpuExecutor> {
         let slots = plan.slots.iter().map(|&size| guard::slot(&context, size, guard)).collect();
         let pixels = plan
             .pixel_bytes
@@ -65,7 +83,7 @@ impl GpuExecutor {
         let mut executor = GpuExecutor {
             network,
             plan,
-            device: adapter.describe(),
+            device,
             context,
             slots,
             pixels,
@@ -74,7 +92,7 @@ impl GpuExecutor {
             under_way: VecDeque::new(),
             submitted: 0,
         };
-        executor.compile()?;
+        executor.compile(load)?;
         Ok(executor)
     }
 
@@ -101,14 +119,28 @@ impl GpuExecutor {
         move || device.destroy()
     }
 
-    fn compile(&mut self) -> Result<()> {
-        let mut pipelines = HashMap::new();
+    /// Seconds that the device takes for `n` samples, whatever is in its textures.
+    pub(super) fn time(&self, n: usize) -> Result<f64> {
+        let mut encoder = self.context.device.create_command_encoder(&Default::default());
+        self.encode(&mut encoder, 0..self.steps.len(), n, None);
+        let start = Instant::now();
+        let submission = self.context.queue.submit([encoder.finish()]);
+        self.context.wait_for(submission)?;
+        Ok(start.elapsed().as_secs_f64())
+    }
+
+    /// The device, for another network.
+    pub(super) fn into_context(self) -> Context {
+        self.context
+    }
+
+    fn compile(&mut self, load: impl Fn(&Op) -> Result<StepWeights>) -> Result<()> {
         let first_node = usize::from(self.network.preprocess.is_some());
         for (index, step) in self.plan.steps.iter().enumerate() {
             let (label, weights) = match (index.checked_sub(first_node), &self.network.preprocess) {
                 (Some(node), _) => {
                     let node = &self.network.nodes[node];
-                    (format!("vgg.{}", node.layer), StepWeights::load(&node.op)?)
+                    (format!("vgg.{}", node.layer), load(&node.op)?)
                 }
                 (None, Some(preprocess)) => {
                     ("vgg.preprocess".to_owned(), StepWeights::Channels(preprocess_table(preprocess)))
@@ -118,9 +150,7 @@ impl GpuExecutor {
             let mut kernels = HashMap::new();
             let mut launches = Vec::new();
             for dispatch in &step.dispatches {
-                let (shader, activation) = (dispatch.shader, dispatch.activation);
-                let pipeline =
-                    pipelines.entry((shader, activation)).or_insert_with(|| self.context.pipeline(shader, activation));
+                let pipeline = self.context.pipeline(dispatch.shader, dispatch.activation);
                 let kernel = match dispatch.weights {
                     Some(part) if kernels.contains_key(&part) => kernels.get(&part),
                     Some(part) => {
@@ -129,7 +159,7 @@ impl GpuExecutor {
                     }
                     None => None,
                 };
-                launches.push(self.launch(dispatch, pipeline.clone(), kernel, &weights, &label));
+                launches.push(self.launch(dispatch, pipeline, kernel, &weights, &label));
             }
             self.context.check()?;
             self.steps.push(launches);

@@ -5,6 +5,7 @@ mod context;
 mod executor;
 mod guard;
 mod profile;
+pub mod tuner;
 mod weights;
 
 pub use adapter::{Adapter, adapters};

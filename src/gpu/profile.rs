@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::GpuExecutor;
 use crate::executor::Input;
-use crate::profile::{Clock, Profiler, StepTime};
+use crate::profile::{Clock, ProfiledStep, Profiler};
 use crate::{Error, Result};
 
 /// Timestamps of a step, at its begin and its end.
@@ -17,18 +17,22 @@ impl Profiler for GpuExecutor {
         if has_timestamps && fit { Clock::Gpu } else { Clock::Host }
     }
 
-    fn profile(&mut self, input: Input<'_>, clock: Clock) -> Result<Vec<StepTime>> {
+    fn steps(&self) -> Vec<ProfiledStep> {
+        let steps = self.plan().steps.iter().enumerate();
+        let nodes = |step| self.node_of(step).map_or(0..0, |node| node..node + 1);
+        steps.map(|(index, step)| ProfiledStep { nodes: nodes(index), shaders: Some(step.shaders()) }).collect()
+    }
+
+    fn profile(&mut self, input: Input<'_>, clock: Clock) -> Result<Vec<Duration>> {
         assert!(self.under_way.is_empty(), "profiling uses the textures of batches under way: collect them first");
         let n = self.upload(input);
         // Steps are timed without the upload.
         self.context.queue.submit([]);
         self.context.wait()?;
-        let times = match clock {
-            Clock::Gpu => self.timestamps(n)?,
-            Clock::Host => (0..self.steps.len()).map(|step| self.wait_for_step(step, n)).collect::<Result<_>>()?,
-        };
-        let nodes = |step| self.node_of(step).map_or(0..0, |node| node..node + 1);
-        Ok(times.into_iter().enumerate().map(|(step, time)| StepTime { nodes: nodes(step), time }).collect())
+        match clock {
+            Clock::Gpu => self.timestamps(n),
+            Clock::Host => (0..self.steps.len()).map(|step| self.wait_for_step(step, n)).collect(),
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub enum StepWeights {
     Channels(Vec<f32>),
     /// None.
     Nothing,
+    /// Zeros, for measuring: a kernel where the op has one, and channels.
+    Zeros { channels: usize },
 }
 
 impl StepWeights {
@@ -30,6 +32,16 @@ impl StepWeights {
         })
     }
 
+    /// As many zeros as `op` needs values.
+    pub fn zeros(op: &Op) -> StepWeights {
+        match op {
+            Op::Conv2d(op) => StepWeights::Zeros { channels: op.c_out },
+            Op::Dense(op) => StepWeights::Zeros { channels: op.units },
+            Op::BatchNorm(op) => StepWeights::Channels(vec![0.0; 2 * op.channels.next_multiple_of(4)]),
+            Op::Pool2d(_) | Op::ZeroPad2d(_) | Op::Flatten | Op::Activation(_) | Op::Softmax => StepWeights::Nothing,
+        }
+    }
+
     /// The values of `channels` for the output channels in `quads` (first and number), or all.
     pub fn channels(&self, quads: Option<[usize; 2]>) -> Vec<f32> {
         match self {
@@ -39,21 +51,31 @@ impl StepWeights {
                 (4 * first..4 * (first + count)).map(value).collect()
             }
             StepWeights::Channels(values) => values.clone(),
+            StepWeights::Zeros { channels } => vec![0.0; channels.next_multiple_of(4)],
             StepWeights::Nothing => unreachable!("only shaders of ops with values for channels read any"),
         }
     }
 
     /// Uploads the part of the kernel that `part` describes.
     pub fn upload(&self, context: &Context, shader: Shader, part: Weights, label: &str) -> Result<wgpu::Texture> {
-        let StepWeights::Linear(weights) = self else { unreachable!("only linear ops have a kernel") };
         let texture = context.texture(label, part.size);
+        let weights = match self {
+            StepWeights::Linear(weights) => weights,
+            StepWeights::Zeros { .. } => return Ok(texture),
+            StepWeights::Channels(_) | StepWeights::Nothing => unreachable!("only linear ops have a kernel"),
+        };
         let channels = weights.bias.len();
         match shader {
-            Shader::Dense => upload_dense(context, &texture, &weights.kernel, channels, part)?,
+            Shader::Dense | Shader::DenseSplit => upload_dense(context, &texture, &weights.kernel, channels, part)?,
             Shader::WinogradProduct => {
                 let transformed = winograd::transform_kernel(&weights.kernel, weights.kernel.len() / 9);
                 upload_conv2d(context, &texture, &transformed, channels, part)?;
             }
+            Shader::WinogradProductTiled(_) => {
+                let transformed = winograd::transform_kernel(&weights.kernel, weights.kernel.len() / 9);
+                upload_taps(context, &texture, &transformed, channels, part)?;
+            }
+            Shader::Conv2dTiled(_) => upload_taps(context, &texture, &weights.kernel, channels, part)?,
             _ => upload_conv2d(context, &texture, &weights.kernel, channels, part)?,
         }
         Ok(texture)
@@ -75,6 +97,18 @@ fn upload_conv2d(
             for (o, &value) in row.iter().enumerate() {
                 texels[(o / 4 * part.size.width + i) * 4 + o % 4] = value;
             }
+        }
+        context.write_rows(texture, tap, 0, part.size.width, &texels);
+    }
+    flush(context)
+}
+
+/// `[taps, c_in, c_out]` to a layer for each tap: rows of input channels, columns of quads of output channels.
+fn upload_taps(context: &Context, texture: &wgpu::Texture, kernel: &[f32], c_out: usize, part: Weights) -> Result<()> {
+    for (tap, kernel) in kernel.chunks_exact(kernel.len() / part.size.layers).enumerate() {
+        let mut texels = vec![0.0; kernel.len() / c_out * part.size.width * 4];
+        for (texels, row) in texels.chunks_exact_mut(part.size.width * 4).zip(kernel.chunks_exact(c_out)) {
+            texels[..c_out].copy_from_slice(row);
         }
         context.write_rows(texture, tap, 0, part.size.width, &texels);
     }

@@ -4,14 +4,20 @@
 //! in as few textures as a chain needs: a step's output takes any texture of its size that is not its input.
 
 mod layout;
+mod method;
 mod shader;
 mod step;
+mod tile;
+mod tiled;
 mod winograd;
 
 pub use layout::{Layout, TextureSize};
+pub use method::{Choices, Method, Task};
 pub use shader::Shader;
 pub use step::{CONV2D_3X3_ROWS, CONV2D_QUADS, CONV2D_ROWS, DENSE_SAMPLES};
 pub use step::{Chunk, Dispatch, DispatchSlots, Growth, Step, Weights, activation_code};
+pub use step::{SPLIT_BYTES, SPLIT_QUADS, SPLIT_SAMPLES, SPLIT_THREADS};
+pub use tile::{SLAB, Tile};
 pub use winograd::{PRODUCT_QUADS, PRODUCT_TILES};
 
 use crate::executor::requested_batch;
@@ -30,8 +36,24 @@ pub struct Limits {
     pub max_binding_bytes: u64,
     /// The most that one texture of weights takes, in bytes; larger weights are cut.
     pub max_weights_bytes: u64,
-    /// Threads of a workgroup along y; along x there are [`WORKGROUP_WIDTH`].
+    /// Threads of a workgroup along y; along x there are [`WORKGROUP_WIDTH`]. Where a shader needs others, it says so.
     pub workgroup_rows: usize,
+    /// The most threads of a workgroup.
+    pub max_workgroup_threads: usize,
+    /// The most memory that a workgroup's threads share, in bytes.
+    pub max_workgroup_bytes: usize,
+    /// Whether that memory is predicted to be faster than textures: what is tried first where nothing was measured.
+    pub workgroup_memory_is_fast: bool,
+}
+
+impl Limits {
+    fn takes_workgroup(&self, threads: usize, bytes: usize) -> bool {
+        threads <= self.max_workgroup_threads && bytes <= self.max_workgroup_bytes
+    }
+
+    fn takes_tile(&self, tile: Tile) -> bool {
+        self.takes_workgroup(tile.threads(), tile.workgroup_bytes())
+    }
 }
 
 /// Threads of a workgroup along x, in every shader: `WORKGROUP_WIDTH` of `shaders/common.wgsl`.
@@ -67,13 +89,18 @@ impl Plan {
     /// Plans `network`. Where `batch` is `None`, the largest batch up to 8 is taken that the limits allow. A network that
     /// does not fit is an [`Error::Device`] that says which layer needs what; a batch of 0 is an [`Error::Usage`].
     pub fn new(network: &Network, limits: &Limits, batch: Option<usize>) -> Result<Plan> {
+        Plan::with_choices(network, limits, batch, &Choices::default())
+    }
+
+    /// The same with the methods that were chosen.
+    pub fn with_choices(network: &Network, limits: &Limits, batch: Option<usize>, choices: &Choices) -> Result<Plan> {
         let explain = |problem| Error::Device(format!("this adapter cannot run the network: {problem}"));
         if let Some(batch) = requested_batch(batch)? {
-            return Plan::for_batch(network, limits, batch).map_err(explain);
+            return Plan::for_batch(network, limits, batch, choices).map_err(explain);
         }
         let mut batch = PREFERRED_BATCH;
         loop {
-            match Plan::for_batch(network, limits, batch) {
+            match Plan::for_batch(network, limits, batch, choices) {
                 Ok(plan) if plan.activation_bytes() <= ACTIVATION_BYTES || batch == 1 => return Ok(plan),
                 Err(problem) if batch == 1 => return Err(explain(problem)),
                 _ => batch /= 2,
@@ -91,9 +118,9 @@ impl Plan {
         self.steps.last().map_or((self.input, self.input_slot), |step| (step.output, step.output_slot))
     }
 
-    fn for_batch(network: &Network, limits: &Limits, batch: usize) -> Result<Plan, String> {
+    fn for_batch(network: &Network, limits: &Limits, batch: usize, choices: &Choices) -> Result<Plan, String> {
         let input = Layout::of(network.input, limits);
-        let mut slots = Slots { batch, limits, sizes: Vec::new(), scratch: [None; 2] };
+        let mut slots = Slots { batch, limits, choices, sizes: Vec::new(), scratch: [None; 2] };
         let input_slot = slots.take(input, None).map_err(|problem| format!("input {}: {problem}", network.input))?;
         let mut steps = Vec::new();
         if network.preprocess.is_some() {
@@ -124,6 +151,7 @@ impl Plan {
 struct Slots<'a> {
     batch: usize,
     limits: &'a Limits,
+    choices: &'a Choices,
     sizes: Vec<TextureSize>,
     scratch: [Option<usize>; 2],
 }

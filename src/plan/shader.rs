@@ -1,13 +1,19 @@
 //! The shaders there are.
 
-/// A shader, by the stem of its file.
+use std::fmt;
+
+use super::tile::Tile;
+
+/// A shader, by the stem of its file, and the tile that it is compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Shader {
     Activation,
     BatchNorm,
     Conv2d,
     Conv2d3x3,
+    Conv2dTiled(Tile),
     Dense,
+    DenseSplit,
     Flatten,
     Pool2d,
     Preprocess,
@@ -15,25 +21,43 @@ pub enum Shader {
     WinogradInput,
     WinogradOutput,
     WinogradProduct,
+    WinogradProductTiled(Tile),
     ZeroPad2d,
 }
 
 impl Shader {
-    pub const ALL: [Shader; 13] = [
-        Shader::Activation,
-        Shader::BatchNorm,
-        Shader::Conv2d,
-        Shader::Conv2d3x3,
-        Shader::Dense,
-        Shader::Flatten,
-        Shader::Pool2d,
-        Shader::Preprocess,
-        Shader::Softmax,
-        Shader::WinogradInput,
-        Shader::WinogradOutput,
-        Shader::WinogradProduct,
-        Shader::ZeroPad2d,
-    ];
+    /// Every shader there is, with every tile.
+    pub fn all() -> Vec<Shader> {
+        let mut all = vec![
+            Shader::Activation,
+            Shader::BatchNorm,
+            Shader::Conv2d,
+            Shader::Conv2d3x3,
+            Shader::Dense,
+            Shader::DenseSplit,
+            Shader::Flatten,
+            Shader::Pool2d,
+            Shader::Preprocess,
+            Shader::Softmax,
+            Shader::WinogradInput,
+            Shader::WinogradOutput,
+            Shader::WinogradProduct,
+            Shader::ZeroPad2d,
+        ];
+        all.extend(
+            Tile::ALL.into_iter().flat_map(|tile| [Shader::Conv2dTiled(tile), Shader::WinogradProductTiled(tile)]),
+        );
+        all.sort();
+        all
+    }
+
+    /// The tile that it is compiled for, where it has one.
+    pub fn tile(self) -> Option<Tile> {
+        match self {
+            Shader::Conv2dTiled(tile) | Shader::WinogradProductTiled(tile) => Some(tile),
+            _ => None,
+        }
+    }
 
     /// The file's stem.
     pub fn name(self) -> &'static str {
@@ -42,7 +66,9 @@ impl Shader {
             Shader::BatchNorm => "batch_norm",
             Shader::Conv2d => "conv2d",
             Shader::Conv2d3x3 => "conv2d_3x3",
+            Shader::Conv2dTiled(_) => "conv2d_tiled",
             Shader::Dense => "dense",
+            Shader::DenseSplit => "dense_split",
             Shader::Flatten => "flatten",
             Shader::Pool2d => "pool2d",
             Shader::Preprocess => "preprocess",
@@ -50,14 +76,18 @@ impl Shader {
             Shader::WinogradInput => "winograd_input",
             Shader::WinogradOutput => "winograd_output",
             Shader::WinogradProduct => "winograd_product",
+            Shader::WinogradProductTiled(_) => "winograd_product_tiled",
             Shader::ZeroPad2d => "zero_pad2d",
         }
     }
 
     /// Whether it reads `channels`: a bias, or other values for each channel.
     pub fn reads_channels(self) -> bool {
-        use Shader::{BatchNorm, Conv2d, Conv2d3x3, Dense, Preprocess, WinogradOutput};
-        matches!(self, BatchNorm | Conv2d | Conv2d3x3 | Dense | Preprocess | WinogradOutput)
+        use Shader::{BatchNorm, Conv2d, Conv2d3x3, Conv2dTiled, Dense, DenseSplit, Preprocess, WinogradOutput};
+        matches!(
+            self,
+            BatchNorm | Conv2d | Conv2d3x3 | Conv2dTiled(_) | Dense | DenseSplit | Preprocess | WinogradOutput
+        )
     }
 
     /// What several shaders share, this one among them.
@@ -65,8 +95,11 @@ impl Shader {
         const CONV2D: &str = include_str!("../../shaders/parts/conv2d.wgsl");
         const KERNEL: &str = include_str!("../../shaders/parts/kernel.wgsl");
         const PIXEL: &str = include_str!("../../shaders/parts/pixel.wgsl");
+        const TILE: &str = include_str!("../../shaders/parts/tile.wgsl");
         match self {
             Shader::Conv2d | Shader::Conv2d3x3 => &[CONV2D, KERNEL, PIXEL],
+            Shader::Conv2dTiled(_) => &[TILE, PIXEL],
+            Shader::WinogradProductTiled(_) => &[TILE],
             Shader::WinogradInput => &[PIXEL],
             Shader::WinogradProduct => &[KERNEL],
             _ => &[],
@@ -80,7 +113,9 @@ impl Shader {
             Shader::BatchNorm => include_str!("../../shaders/batch_norm.wgsl"),
             Shader::Conv2d => include_str!("../../shaders/conv2d.wgsl"),
             Shader::Conv2d3x3 => include_str!("../../shaders/conv2d_3x3.wgsl"),
+            Shader::Conv2dTiled(_) => include_str!("../../shaders/conv2d_tiled.wgsl"),
             Shader::Dense => include_str!("../../shaders/dense.wgsl"),
+            Shader::DenseSplit => include_str!("../../shaders/dense_split.wgsl"),
             Shader::Flatten => include_str!("../../shaders/flatten.wgsl"),
             Shader::Pool2d => include_str!("../../shaders/pool2d.wgsl"),
             Shader::Preprocess => include_str!("../../shaders/preprocess.wgsl"),
@@ -88,8 +123,18 @@ impl Shader {
             Shader::WinogradInput => include_str!("../../shaders/winograd_input.wgsl"),
             Shader::WinogradOutput => include_str!("../../shaders/winograd_output.wgsl"),
             Shader::WinogradProduct => include_str!("../../shaders/winograd_product.wgsl"),
+            Shader::WinogradProductTiled(_) => include_str!("../../shaders/winograd_product_tiled.wgsl"),
             Shader::ZeroPad2d => include_str!("../../shaders/zero_pad2d.wgsl"),
         };
-        [&[include_str!("../../shaders/common.wgsl")], self.parts(), &[text]].concat().join("\n")
+        let constants = self.tile().map_or_else(String::new, Tile::constants);
+        let common = [constants.as_str(), include_str!("../../shaders/common.wgsl")];
+        [&common, self.parts(), &[text]].concat().join("\n")
+    }
+}
+
+impl fmt::Display for Shader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        self.tile().map_or(Ok(()), |tile| write!(f, " {tile}"))
     }
 }

@@ -3,7 +3,7 @@
 use crate::ops::{self, Activation, Op, Pool2d, PoolKind, Window, ZeroPad2d};
 
 use super::layout::{Layout, TextureSize};
-use super::{Limits, MAX_LOOP_STEPS, Shader, Slots, WORKGROUP_WIDTH, winograd};
+use super::{Limits, MAX_LOOP_STEPS, Method, Shader, Slots, WORKGROUP_WIDTH, tiled, winograd};
 
 /// Output rows that one thread of `conv2d.wgsl` computes: its `TILE_ROWS`.
 pub const CONV2D_ROWS: usize = 4;
@@ -13,6 +13,14 @@ pub const CONV2D_3X3_ROWS: usize = 8;
 pub const CONV2D_QUADS: usize = 2;
 /// Samples that one thread of `dense.wgsl` computes: its `TILE_SAMPLES`.
 pub const DENSE_SAMPLES: usize = 4;
+/// Samples that one workgroup of `dense_split.wgsl` computes: its `SPLIT_SAMPLES`.
+pub const SPLIT_SAMPLES: usize = 8;
+/// Quads of units that one workgroup of it computes: its `SPLIT_QUADS`.
+pub const SPLIT_QUADS: usize = 8;
+/// Threads of a workgroup of it: its `SLICES` for each quad.
+pub const SPLIT_THREADS: usize = 32 * SPLIT_QUADS;
+/// Bytes of workgroup memory that it takes: for each thread, a quad of its `ROUND` of 4 samples.
+pub const SPLIT_BYTES: usize = SPLIT_THREADS * 4 * 16;
 
 /// What makes one node's output.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,11 +116,16 @@ impl Step {
         slots: &mut Slots<'_>,
     ) -> Result<Step, String> {
         let (batch, limits) = (slots.batch, slots.limits);
+        let method = slots.choices.method(op, from, to, limits);
         let ends = DispatchSlots { input: Some(input_slot), output: output_slot };
         let dispatches = match op {
-            Op::Conv2d(op) if winograd::takes(op, from, to, limits) => winograd::dispatches(op, from, to, ends, slots),
-            Op::Conv2d(op) => vec![conv2d(op, from, to, ends, limits)?],
-            Op::Dense(op) => dense(op, from, to, ends, batch, limits)?,
+            Op::Conv2d(op) => match method {
+                Some(Method::Winograd) => winograd::dispatches(op, from, to, ends, None, slots),
+                Some(Method::WinogradTiled(tile)) => winograd::dispatches(op, from, to, ends, Some(tile), slots),
+                Some(Method::DirectTiled(tile)) => vec![tiled::conv2d(op, from, to, ends, batch, tile)],
+                Some(Method::Direct | Method::DirectSplit) | None => vec![conv2d(op, from, to, ends, limits)?],
+            },
+            Op::Dense(op) => dense(op, from, to, ends, method == Some(Method::DirectSplit), slots)?,
             Op::Pool2d(op) => vec![pool2d(op, from, to, ends, limits)?],
             Op::ZeroPad2d(op) => vec![zero_pad2d(op, from, to, ends, limits)],
             Op::Flatten => vec![flatten(from, to, ends, limits)],
@@ -128,6 +141,16 @@ impl Step {
             Op::Softmax => vec![softmax(to, ends, limits)?],
         };
         Ok(Step { output_slot, output: to, dispatches })
+    }
+
+    /// The shaders that run, in order; the same one several times in a row with its number.
+    pub fn shaders(&self) -> String {
+        let names: Vec<String> = self.dispatches.iter().map(|dispatch| dispatch.shader.to_string()).collect();
+        let names = names.chunk_by(PartialEq::eq).map(|same| match same.len() {
+            1 => same[0].clone(),
+            count => format!("{count} x {}", same[0]),
+        });
+        names.collect::<Vec<_>>().join(", ")
     }
 
     /// Whether an adapter launches and holds all of it.
@@ -198,10 +221,11 @@ fn dense(
     op: &ops::Dense,
     from: Layout,
     to: Layout,
-    slots: DispatchSlots,
-    batch: usize,
-    limits: &Limits,
+    ends: DispatchSlots,
+    is_split: bool,
+    slots: &Slots<'_>,
 ) -> Result<Vec<Dispatch>, String> {
+    let (batch, limits) = (slots.batch, slots.limits);
     check_loop(from.quads())?;
     let inputs = from.quads() * 4;
     let height = inputs.min(limits.max_texture_side / 4 * 4);
@@ -214,11 +238,14 @@ fn dense(
         let quads = part_quads.min(to.quads() - first);
         let numbers = [from.width, from.quads(), height, to.width, first, quads, batch];
         let params = numbers.iter().map(|&number| number as u32).collect();
-        let rows = quads.div_ceil(WORKGROUP_WIDTH).div_ceil(limits.workgroup_rows);
-        let weights = Weights { size: TextureSize { width: quads, height, layers }, quads: [first, quads] };
-        let workgroups = [1, rows, 1];
-        let (activation, growth) = (op.activation, Growth::Samples(DENSE_SAMPLES));
-        Dispatch { shader: Shader::Dense, slots, activation, params, workgroups, growth, weights: Some(weights) }
+        let weights = Some(Weights { size: TextureSize { width: quads, height, layers }, quads: [first, quads] });
+        let (shader, rows, samples) = if is_split {
+            (Shader::DenseSplit, quads.div_ceil(SPLIT_QUADS), SPLIT_SAMPLES)
+        } else {
+            (Shader::Dense, quads.div_ceil(WORKGROUP_WIDTH).div_ceil(limits.workgroup_rows), DENSE_SAMPLES)
+        };
+        let (slots, workgroups, growth) = (ends, [1, rows, 1], Growth::Samples(samples));
+        Dispatch { shader, slots, activation: op.activation, params, workgroups, growth, weights }
     };
     Ok((0..to.quads()).step_by(part_quads).map(dispatch).collect())
 }

@@ -5,7 +5,8 @@ use crate::ops::{self, Activation, Window};
 
 use super::layout::{Layout, TextureSize};
 use super::step::{Chunk, Dispatch, DispatchSlots, Growth, Weights};
-use super::{Limits, MAX_LOOP_STEPS, Shader, Slots, WORKGROUP_WIDTH};
+use super::tile::Tile;
+use super::{Limits, MAX_LOOP_STEPS, Shader, Slots, WORKGROUP_WIDTH, tiled};
 
 /// Tiles that one thread of `winograd_product.wgsl` computes: its `TILE_TILES`.
 pub const PRODUCT_TILES: usize = 8;
@@ -70,18 +71,19 @@ pub fn takes(op: &ops::Conv2d, from: Layout, to: Layout, limits: &Limits) -> boo
         && sizes.iter().all(|size| size.check(limits).is_ok())
 }
 
-/// The three stages for each chunk of the batch.
+/// The three stages for each chunk of the batch; the products in tiles where there is one.
 pub fn dispatches(
     op: &ops::Conv2d,
     from: Layout,
     to: Layout,
     ends: DispatchSlots,
+    tile: Option<Tile>,
     slots: &mut Slots<'_>,
 ) -> Vec<Dispatch> {
     let tiles = Tiles::new(to, from.quads().max(product_quads(to)), slots.batch);
     let transforms =
         [slots.scratch(0, tiles.transform(from.quads())), slots.scratch(1, tiles.transform(product_quads(to)))];
-    let stages = Stages { op, from, to, ends, transforms, tiles, limits: slots.limits };
+    let stages = Stages { op, from, to, ends, transforms, tiles, tile, limits: slots.limits };
     let chunks = (0..slots.batch)
         .step_by(stages.tiles.samples)
         .map(|first| Chunk { first, samples: stages.tiles.samples.min(slots.batch - first) });
@@ -96,6 +98,7 @@ struct Stages<'a> {
     /// V and M.
     transforms: [usize; 2],
     tiles: Tiles,
+    tile: Option<Tile>,
     limits: &'a Limits,
 }
 
@@ -110,6 +113,23 @@ impl Stages<'_> {
     }
 
     fn product(&self, chunk: Chunk) -> Dispatch {
+        match self.tile {
+            None => self.product_in_registers(chunk),
+            Some(tile) => self.product_in_tiles(chunk, tile),
+        }
+    }
+
+    fn product_in_tiles(&self, chunk: Chunk, tile: Tile) -> Dispatch {
+        let quads = self.to.quads();
+        let params = [self.from.quads(), quads, WIDTH, self.tiles.rows, self.count(chunk)];
+        let slots = DispatchSlots { input: Some(self.transforms[0]), output: self.transforms[1] };
+        let workgroups = [quads.div_ceil(tile.quads()), 1, FREQUENCIES];
+        let growth = Growth::Tiles { chunk, per_sample: self.tiles.per_sample(), per_group: tile.rows() };
+        let weights = tiled::weights(self.from, self.to, FREQUENCIES);
+        self.dispatch(Shader::WinogradProductTiled(tile), slots, &params, workgroups, growth, Some(weights))
+    }
+
+    fn product_in_registers(&self, chunk: Chunk) -> Dispatch {
         let quads = product_quads(self.to);
         let blocks = self.count(chunk).div_ceil(WORKGROUP_WIDTH * PRODUCT_TILES);
         let params = [self.from.quads(), WIDTH, self.tiles.rows, blocks];

@@ -36,8 +36,9 @@ impl Fixture {
 
     pub fn run(&self, arguments: &[&str]) -> assert_cmd::assert::Assert {
         let mut command = Command::cargo_bin("vgg-wgpu").unwrap();
-        // A cache that another run filled must not decide what a test sees.
-        command.current_dir(self.folder.path()).env("KERAS_HOME", self.path("keras")).args(arguments).assert()
+        // Caches that another run filled must not decide what a test sees.
+        command.env("KERAS_HOME", self.path("keras")).env("XDG_CACHE_HOME", self.path("cache"));
+        command.current_dir(self.folder.path()).args(arguments).assert()
     }
 
     /// `extract images` on the CPU with the small model, and `more`.

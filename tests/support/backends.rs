@@ -5,30 +5,61 @@ use vgg_wgpu::device::{self, Device, DeviceChoice};
 use vgg_wgpu::gpu::GpuExecutor;
 use vgg_wgpu::{Executor, Input, Network, Node, Result, Tensor};
 
+use super::methods::{self, Family};
+use super::plans::LAVAPIPE;
+
 /// One way to run a network.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Backend {
     /// The first part of its tests' names.
-    pub name: &'static str,
+    pub name: String,
     /// Listed as ignored instead of run.
     pub ignored: bool,
-    /// An executor for batches of up to the given number of samples.
-    pub make: fn(Network, usize) -> Result<Box<dyn Executor>>,
+    device: BackendDevice,
+}
+
+#[derive(Clone)]
+enum BackendDevice {
+    Cpu,
+    Gpu(Family),
+}
+
+impl Backend {
+    /// Whether it computes `network` in another way than a backend before it. What adapters can do differs, but not which
+    /// ops have several methods.
+    pub fn differs(&self, network: &Network) -> bool {
+        match &self.device {
+            BackendDevice::Cpu => true,
+            BackendDevice::Gpu(family) => family.is_first() || family.differs(network, &LAVAPIPE),
+        }
+    }
+
+    /// An executor for batches of up to `batch` samples.
+    pub fn make(&self, network: Network, batch: usize) -> Result<Box<dyn Executor>> {
+        match &self.device {
+            BackendDevice::Cpu => Ok(Box::new(CpuExecutor::new(network, Some(2), Some(batch))?)),
+            BackendDevice::Gpu(family) => gpu(family, network, batch),
+        }
+    }
 }
 
 /// THE ONE PLACE where the executors under test are made. A backend whose device is missing fails its tests; only who
 /// says so by VGG_WGPU_SKIP_GPU_TESTS=1 gets them ignored.
 pub fn backends() -> Vec<Backend> {
     let skip_gpu = std::env::var_os("VGG_WGPU_SKIP_GPU_TESTS").is_some_and(|value| value == "1");
-    vec![Backend { name: "cpu", ignored: false, make: cpu }, Backend { name: "gpu", ignored: skip_gpu, make: gpu }]
+    let cpu = Backend { name: "cpu".into(), ignored: false, device: BackendDevice::Cpu };
+    let gpus = methods::families().into_iter().map(|family| Backend {
+        name: format!("gpu_{}", family.name),
+        ignored: skip_gpu,
+        device: BackendDevice::Gpu(family),
+    });
+    [cpu].into_iter().chain(gpus).collect()
 }
 
-fn cpu(network: Network, batch: usize) -> Result<Box<dyn Executor>> {
-    Ok(Box::new(CpuExecutor::new(network, Some(2), Some(batch))?))
-}
-
-fn gpu(network: Network, batch: usize) -> Result<Box<dyn Executor>> {
+fn gpu(family: &Family, network: Network, batch: usize) -> Result<Box<dyn Executor>> {
     let Device::Gpu(adapter) = device::select(&DeviceChoice::Gpu)?.device else { unreachable!("asked for a GPU") };
+    let choices = family.choices(&network, &adapter.limits());
+    let adapter = adapter.with_choices(choices);
     Ok(Box::new(Guarded(GpuExecutor::with_guard(network, &adapter, Some(batch), GUARD)?)))
 }
 

@@ -5,5 +5,6 @@ pub mod backends;
 pub mod cases;
 pub mod compare;
 pub mod compare_tests;
+pub mod methods;
 pub mod plans;
 pub mod random;

@@ -13,6 +13,9 @@ pub const LAVAPIPE: Limits = Limits {
     max_binding_bytes: 128 << 20,
     max_weights_bytes: 128 << 20,
     workgroup_rows: 1,
+    max_workgroup_threads: 1024,
+    max_workgroup_bytes: 32768,
+    workgroup_memory_is_fast: false,
 };
 
 /// VGG16 through fc2, from pixels; its weights are made when they are read.

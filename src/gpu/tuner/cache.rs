@@ -1,0 +1,72 @@
+//! What was measured, kept in the user's cache folder: a file for each adapter, driver and version of this program.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::{fs, io};
+
+use serde::{Deserialize, Serialize};
+
+use crate::gpu::Adapter;
+use crate::plan::{Choices, Method, Task};
+use crate::temporary_file;
+
+/// A file's contents.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    /// What it was measured on; the file's name is a digest of it.
+    measured_on: Machine,
+    choices: Vec<(Task, Method)>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Machine {
+    adapter: String,
+    program: String,
+}
+
+impl Machine {
+    fn of(adapter: &Adapter) -> Machine {
+        Machine { adapter: adapter.describe(), program: env!("CARGO_PKG_VERSION").into() }
+    }
+
+    /// None where the system has no cache folder for this user.
+    fn path(&self) -> Option<PathBuf> {
+        let digest = blake3::hash(format!("{}\n{}", self.adapter, self.program).as_bytes());
+        Some(dirs::cache_dir()?.join("vgg-wgpu").join(format!("tuning-{}.json", &digest.to_hex()[..16])))
+    }
+}
+
+/// What was measured on this adapter before.
+pub fn read(adapter: &Adapter, notice: &mut dyn FnMut(&str)) -> Choices {
+    let machine = Machine::of(adapter);
+    let Some(path) = machine.path() else { return Choices::default() };
+    let kept = fs::read(&path).and_then(|text| serde_json::from_slice::<Kept>(&text).map_err(io::Error::other));
+    match kept {
+        Ok(kept) if kept.measured_on == machine => Choices(kept.choices.into_iter().collect()),
+        Ok(_) => Choices::default(),
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => Choices::default(),
+        Err(problem) => {
+            notice(&format!("the tuning of {} is not used: {problem}", path.display()));
+            Choices::default()
+        }
+    }
+}
+
+/// Keeps `choices` for the next run.
+pub fn write(adapter: &Adapter, choices: &Choices, notice: &mut dyn FnMut(&str)) {
+    let measured_on = Machine::of(adapter);
+    let Some(path) = measured_on.path() else { return };
+    let mut choices: Vec<_> = choices.0.iter().map(|(task, &method)| (task.clone(), method)).collect();
+    choices.sort();
+    let text = serde_json::to_vec_pretty(&Kept { measured_on, choices }).expect("choices are plain data");
+    let written = || -> io::Result<()> {
+        fs::create_dir_all(path.parent().expect("a file in a folder"))?;
+        let mut file = temporary_file::beside(&path)?;
+        file.write_all(&text)?;
+        file.persist(&path).map_err(|problem| problem.error)?;
+        Ok(())
+    };
+    if let Err(problem) = written() {
+        notice(&format!("the tuning cannot be kept in {}, and will be measured again: {problem}", path.display()));
+    }
+}

@@ -1,0 +1,214 @@
+//! Which method is the fastest on this adapter, for each distinct layer shape: measured, because no data sheet tells.
+
+mod cache;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::context::Context;
+use super::{Adapter, GpuExecutor};
+use crate::network::Node;
+use crate::ops::{self, Activation, Op, Window};
+use crate::plan::{Choices, Method, Plan, Task};
+use crate::{Error, Network, Parameter, Result, Shape};
+
+/// When adapters are measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TuneMode {
+    /// Never, and what was measured before is not used: every method is the predicted one.
+    Off,
+    /// What was measured before is used, and nothing is measured.
+    Cached,
+    /// What was not measured before is measured now.
+    Auto,
+    /// Everything is measured anew.
+    Force,
+}
+
+/// The time that all measurements of a network may take; what is left then keeps the predicted method.
+pub const BUDGET: Duration = Duration::from_secs(5);
+
+/// A method that is so many times slower than another on a small layer, and so many seconds, is not tried on the large ones.
+/// GPUs take far less for such a layer, and try everything.
+const HOPELESS: f64 = 1.5;
+const HOPELESS_SECONDS: f64 = 5e-4;
+
+/// Nor is another tile tried of a kind of method that is so many times slower than another on the same layer.
+const HOPELESS_KIND: f64 = 3.0;
+
+/// A batch that takes longer than this is measured by its first sample.
+const LONG_BATCH: f64 = 0.1;
+
+/// Runs of which the fastest counts: whatever else the machine does makes a run slower, never faster.
+const RUNS: usize = 3;
+
+/// What was found out about one method for one layer shape.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trial {
+    /// The first layer of this shape.
+    pub layer: String,
+    /// The method.
+    pub method: Method,
+    /// Seconds a sample; none where it was not tried, because it is hopeless or time was up.
+    pub seconds: Option<f64>,
+    /// Whether it is the one taken.
+    pub chosen: bool,
+}
+
+/// What was measured, and what follows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tuning {
+    /// The methods to plan with.
+    pub choices: Choices,
+    /// In the order of the network's layers; empty where nothing was measured now.
+    pub trials: Vec<Trial>,
+}
+
+/// The choices for `network` on `adapter` in batches of `batch` samples, or of the plan's own size: from the user's cache
+/// folder, or measured and kept there. Problems with the cache are told to `notice`, and cost no more than measuring again;
+/// a device that fails is an [`Error::Device`].
+pub fn tune(
+    adapter: &Adapter,
+    network: &Network,
+    batch: Option<usize>,
+    mode: TuneMode,
+    notice: &mut dyn FnMut(&str),
+) -> Result<Tuning> {
+    let known = match mode {
+        TuneMode::Off => return Ok(Tuning::default()),
+        TuneMode::Force => Choices::default(),
+        TuneMode::Cached | TuneMode::Auto => cache::read(adapter, notice),
+    };
+    let is_known = |node: &Node| Task::of(&node.op, node.input).is_none_or(|task| known.0.contains_key(&task));
+    if mode == TuneMode::Cached || network.nodes.iter().all(is_known) {
+        return Ok(Tuning { choices: known, trials: Vec::new() });
+    }
+    let tuning = Tuner::open(adapter, network, batch)?.run(network, known)?;
+    cache::write(adapter, &tuning.choices, notice);
+    Ok(tuning)
+}
+
+struct Tuner<'a> {
+    adapter: &'a Adapter,
+    /// None after a device error, which ends the tuning.
+    context: Option<Context>,
+    batch: usize,
+    deadline: Instant,
+    /// Seconds of each kind of method on a small layer.
+    probes: HashMap<Method, f64>,
+}
+
+impl<'a> Tuner<'a> {
+    fn open(adapter: &'a Adapter, network: &Network, batch: Option<usize>) -> Result<Tuner<'a>> {
+        let batch = adapter.plan(network, batch)?.batch;
+        let (context, deadline) = (Some(Context::open(adapter)?), Instant::now() + BUDGET);
+        Ok(Tuner { adapter, context, batch, deadline, probes: HashMap::new() })
+    }
+
+    fn run(mut self, network: &Network, known: Choices) -> Result<Tuning> {
+        let mut trials = Vec::new();
+        let mut measured = Choices::for_network(network, &self.adapter.limits(), |node, methods| {
+            let task = Task::of(&node.op, node.input);
+            if let Some(&method) = task.and_then(|task| known.0.get(&task)) {
+                return Ok(method);
+            }
+            let (best, seconds) = self.best(node, methods)?;
+            trials.extend(methods.iter().zip(seconds).map(|(&method, seconds)| {
+                let (layer, chosen) = (node.layer.clone(), method == best);
+                Trial { layer, method, seconds, chosen }
+            }));
+            Ok(best)
+        })?;
+        // And those of other networks on this adapter.
+        measured.0.extend(known.0);
+        Ok(Tuning { choices: measured, trials })
+    }
+
+    /// The fastest of `methods` for a node, and the seconds a sample of each.
+    fn best(&mut self, node: &Node, methods: &[Method]) -> Result<(Method, Vec<Option<f64>>)> {
+        let mut samples = None;
+        let mut best: Option<(Method, f64)> = None;
+        let mut kinds: HashMap<Method, f64> = HashMap::new();
+        let mut all = Vec::new();
+        for &method in methods {
+            let late = best.is_some() && Instant::now() > self.deadline;
+            let slow = |(_, fastest): (Method, f64)| {
+                kinds.get(&method.kind()).is_some_and(|&seconds| seconds > HOPELESS_KIND * fastest)
+            };
+            if late || best.is_some_and(slow) || self.is_hopeless(node, method, methods)? {
+                all.push(None);
+                continue;
+            }
+            let seconds = self.seconds(node, method, &mut samples)?;
+            if best.is_none_or(|(_, fastest)| seconds < fastest) {
+                best = Some((method, seconds));
+            }
+            kinds.insert(method.kind(), seconds);
+            all.push(Some(seconds));
+        }
+        Ok((best.map_or(methods[0], |(method, _)| method), all))
+    }
+
+    /// Whether a method of this kind is much slower than another of `methods` on a layer so small that it cannot hurt.
+    fn is_hopeless(&mut self, node: &Node, method: Method, methods: &[Method]) -> Result<bool> {
+        let mut fastest = f64::INFINITY;
+        for kind in methods.iter().map(|method| method.kind()) {
+            fastest = fastest.min(self.probe(node, kind)?);
+        }
+        let seconds = self.probe(node, method.kind())?;
+        Ok(seconds > HOPELESS * fastest && seconds > fastest + HOPELESS_SECONDS)
+    }
+
+    fn probe(&mut self, node: &Node, kind: Method) -> Result<f64> {
+        if let Some(&seconds) = self.probes.get(&kind) {
+            return Ok(seconds);
+        }
+        let seconds = self.seconds(&small(&node.op), kind, &mut Some(1))?;
+        self.probes.insert(kind, seconds);
+        Ok(seconds)
+    }
+
+    /// Seconds a sample, in batches of `samples`, which are decided by the first method where they are not given.
+    fn seconds(&mut self, node: &Node, method: Method, samples: &mut Option<usize>) -> Result<f64> {
+        let network = Network { input: node.input, preprocess: None, nodes: vec![node.clone()] };
+        let mut choices = Choices::default();
+        choices.0.extend(Task::of(&node.op, node.input).map(|task| (task, method)));
+        let plan = Plan::with_choices(&network, &self.adapter.limits(), Some(self.batch), &choices)?;
+        let context = self.context.take().ok_or_else(|| Error::Device("the GPU failed while it was tuned".into()))?;
+        let executor = GpuExecutor::without_weights(context, network, plan)?;
+        // The first run compiles, on some drivers.
+        executor.time(1)?;
+        let first = executor.time(1)?;
+        let is_long = first * self.batch as f64 > LONG_BATCH;
+        let n = *samples.get_or_insert(if is_long { 1 } else { self.batch });
+        let mut fastest = first;
+        if !is_long {
+            for _ in 0..RUNS {
+                fastest = fastest.min(executor.time(n)? / n as f64);
+            }
+        }
+        self.context = Some(executor.into_context());
+        Ok(fastest)
+    }
+}
+
+/// A node of the same kind with just enough to do that a method shows what it is: 29 or 4 million operations.
+fn small(op: &Op) -> Node {
+    let parameter = |shape: Vec<usize>| Parameter::in_memory("kernel", shape, Vec::new());
+    let (op, input) = match op {
+        Op::Dense(_) => {
+            let (inputs, units, kernel) = (2048, 1024, parameter(vec![2048, 1024]));
+            let op = ops::Dense { inputs, units, activation: Activation::Linear, kernel, bias: None, batch_norm: None };
+            (Op::Dense(op), Shape::Vector(inputs))
+        }
+        _ => {
+            let (side, c_in, c_out) = (28, 32, 64);
+            let window = Window { kernel: [3, 3], stride: [1, 1], before: [1, 1], output: [side, side] };
+            let kernel = parameter(vec![3, 3, c_in, c_out]);
+            let activation = Activation::Linear;
+            let op = ops::Conv2d { window, c_in, c_out, activation, kernel, bias: None, batch_norm: None };
+            (Op::Conv2d(op), Shape::Map { h: side, w: side, c: c_in })
+        }
+    };
+    Node { layer: "probe".into(), output: op.output_shape(input), op, input }
+}

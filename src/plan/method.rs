@@ -1,0 +1,147 @@
+//! The ways to compute a convolution or dense layer, and which one is taken.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::network::Node;
+use crate::ops::{Op, Window};
+use crate::{Network, Result, Shape};
+
+use super::layout::Layout;
+use super::tile::Tile;
+use super::{Limits, step, tiled, winograd};
+
+/// How a convolution or a dense layer is computed. All give the same within rounding; each is the fastest somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Method {
+    /// The sum as it is defined, results in registers.
+    Direct,
+    /// The same as a matrix product in tiles, operands in workgroup memory.
+    DirectTiled(Tile),
+    /// A dense layer whose sums are split between the threads of a workgroup.
+    DirectSplit,
+    /// Winograd's F(4x4, 3x3), its products' results in registers.
+    Winograd,
+    /// The same, its products in tiles, operands in workgroup memory.
+    WinogradTiled(Tile),
+}
+
+/// What a method is chosen for: ops with the same task take the same time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Task {
+    /// A convolution from a map `[h, w, c]`.
+    Conv2d { input: [usize; 3], kernel: [usize; 2], stride: [usize; 2], before: [usize; 2], output: [usize; 3] },
+    /// A dense layer.
+    Dense { inputs: usize, units: usize },
+}
+
+impl Task {
+    /// The task of an op from `input`; none where there is only one way to compute it.
+    pub fn of(op: &Op, input: Shape) -> Option<Task> {
+        match (op, input) {
+            (Op::Conv2d(op), Shape::Map { h, w, c }) => {
+                let Window { kernel, stride, before, output: [out_h, out_w] } = op.window;
+                Some(Task::Conv2d { input: [h, w, c], kernel, stride, before, output: [out_h, out_w, op.c_out] })
+            }
+            (Op::Dense(op), _) => Some(Task::Dense { inputs: op.inputs, units: op.units }),
+            _ => None,
+        }
+    }
+}
+
+impl Method {
+    /// The method with which all that differ from it by their tile are judged.
+    pub fn kind(self) -> Method {
+        match self {
+            Method::DirectTiled(_) => Method::DirectTiled(Tile::T64x64),
+            Method::WinogradTiled(_) => Method::WinogradTiled(Tile::T64x64),
+            Method::Direct | Method::DirectSplit | Method::Winograd => self,
+        }
+    }
+
+    /// The ways that an adapter can compute `op`, the one first that is taken where none was measured: what workgroup memory
+    /// does for it is predicted for hardware.
+    pub(super) fn candidates(op: &Op, from: Layout, to: Layout, limits: &Limits) -> Vec<Method> {
+        let tiles = || Tile::ALL.into_iter().filter(|&tile| limits.takes_tile(tile));
+        let mut methods = Vec::new();
+        match op {
+            Op::Conv2d(op) => {
+                if winograd::takes(op, from, to, limits) {
+                    methods.push(Method::Winograd);
+                    methods.extend(tiles().map(Method::WinogradTiled));
+                }
+                methods.push(Method::Direct);
+                if tiled::takes(op, from, to, limits) {
+                    methods.extend(tiles().map(Method::DirectTiled));
+                }
+            }
+            Op::Dense(_) => {
+                methods.push(Method::Direct);
+                if limits.takes_workgroup(step::SPLIT_THREADS, step::SPLIT_BYTES) {
+                    methods.push(Method::DirectSplit);
+                }
+            }
+            _ => {}
+        }
+        if limits.workgroup_memory_is_fast {
+            methods.sort_by_key(|method| !method.is_predicted_best(from));
+        }
+        methods
+    }
+
+    /// What hardware is predicted to be fastest with: 64 x 64 fills a GPU with the few tiles of late layers, and a slab is
+    /// wasted on an image's 3 channels.
+    fn is_predicted_best(self, from: Layout) -> bool {
+        match self {
+            Method::WinogradTiled(Tile::T64x64) | Method::DirectSplit => true,
+            Method::DirectTiled(tile) => tile == Tile::T64x64 && from.quads() > 1,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Method::Direct => f.write_str("direct"),
+            Method::DirectTiled(tile) => write!(f, "direct, tiles of {tile}"),
+            Method::DirectSplit => f.write_str("direct, sums split"),
+            Method::Winograd => f.write_str("Winograd"),
+            Method::WinogradTiled(tile) => write!(f, "Winograd, tiles of {tile}"),
+        }
+    }
+}
+
+/// The methods that were found to be the fastest on an adapter.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Choices(pub HashMap<Task, Method>);
+
+impl Choices {
+    /// Asks `choose` for each task of `network` that an adapter has several methods for: it is given the first node with
+    /// that task and its methods, the predicted best first.
+    pub fn for_network(
+        network: &Network,
+        limits: &Limits,
+        mut choose: impl FnMut(&Node, &[Method]) -> Result<Method>,
+    ) -> Result<Choices> {
+        let mut choices = Choices::default();
+        for node in &network.nodes {
+            let Some(task) = Task::of(&node.op, node.input) else { continue };
+            let (from, to) = (Layout::of(node.input, limits), Layout::of(node.output, limits));
+            let candidates = Method::candidates(&node.op, from, to, limits);
+            if candidates.len() > 1 && !choices.0.contains_key(&task) {
+                choices.0.insert(task, choose(node, &candidates)?);
+            }
+        }
+        Ok(choices)
+    }
+
+    /// The method for an op: the one chosen for its task if the adapter can do it, otherwise the first candidate.
+    pub(super) fn method(&self, op: &Op, from: Layout, to: Layout, limits: &Limits) -> Option<Method> {
+        let candidates = Method::candidates(op, from, to, limits);
+        let chosen = Task::of(op, from.shape).and_then(|task| self.0.get(&task));
+        chosen.filter(|method| candidates.contains(method)).or(candidates.first()).copied()
+    }
+}

@@ -1,0 +1,100 @@
+//! Tuning: what is measured is kept, and what is kept is made use of. Without an adapter these tests fail, unless
+//! VGG_WGPU_SKIP_GPU_TESTS=1 is set: then they show as ignored. They do so where the cache folder cannot be moved by
+//! XDG_CACHE_HOME, too.
+
+mod cli_fixture;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use cli_fixture::Fixture;
+use libtest_mimic::{Arguments, Trial};
+use predicates::prelude::PredicateBooleanExt;
+use predicates::str::contains;
+
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/keras/keras-3/mini_vgg.json");
+
+fn main() -> ExitCode {
+    let skip =
+        std::env::var_os("VGG_WGPU_SKIP_GPU_TESTS").is_some_and(|value| value == "1") || !cfg!(target_os = "linux");
+    let tests: [(&str, fn()); 3] = [
+        ("every_layer_shape_gets_one_of_the_methods_that_were_measured", every_layer_gets_a_method),
+        ("what_was_measured_is_planned_with_until_it_is_damaged_or_of_another_adapter", what_was_measured_is_used),
+        ("a_run_measures_when_told_and_goes_on_where_nothing_can_be_kept", a_run_measures_when_told),
+    ];
+    let trials = tests.map(|(name, test)| {
+        let run = move || {
+            test();
+            Ok(())
+        };
+        Trial::test(name, run).with_ignored_flag(skip)
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+}
+
+fn run(fixture: &Fixture, command: &str) -> assert_cmd::assert::Assert {
+    fixture.run(&[command, "--model", MODEL, "--weights", "untrained"])
+}
+
+/// The file that a tuning was kept in.
+fn kept(fixture: &Fixture) -> PathBuf {
+    let mut files: Vec<_> = fs::read_dir(fixture.path("cache/vgg-wgpu")).unwrap().collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    files.remove(0).unwrap().path()
+}
+
+fn every_layer_gets_a_method() {
+    let fixture = Fixture::new();
+    let printed = run(&fixture, "tune").code(0).get_output().stdout.clone();
+    let printed = String::from_utf8(printed).unwrap();
+    let layers: Vec<_> = printed.lines().filter(|line| !line.starts_with(' ')).collect();
+    let methods: Vec<_> = printed.lines().filter(|line| line.starts_with("  ")).collect();
+    let chosen: Vec<_> = methods.iter().filter(|line| line.starts_with("  *")).collect();
+    assert!(chosen.len() > 3 && chosen.len() < layers.len(), "{printed}");
+    assert!(chosen.iter().all(|line| !line.ends_with(" -")), "{printed}");
+    assert!(methods.len() > 2 * chosen.len(), "{printed}");
+}
+
+fn what_was_measured_is_used() {
+    let fixture = Fixture::new();
+    run(&fixture, "plan").code(0).stdout(contains("32x64").not());
+    run(&fixture, "tune").code(0);
+
+    let mut tuning: serde_json::Value = serde_json::from_slice(&fs::read(kept(&fixture)).unwrap()).unwrap();
+    for choice in tuning["choices"].as_array_mut().unwrap() {
+        if choice[0].get("Conv2d").is_some() {
+            choice[1] = serde_json::json!({"DirectTiled": "T32x64"});
+        }
+    }
+    fs::write(kept(&fixture), tuning.to_string()).unwrap();
+    run(&fixture, "plan").code(0).stdout(contains("conv2d_tiled 32x64").and(contains("winograd").not()));
+    run(&fixture, "verify").code(0).stderr(contains("warning").not());
+
+    tuning["measured_on"]["adapter"] = "another".into();
+    fs::write(kept(&fixture), tuning.to_string()).unwrap();
+    run(&fixture, "plan").code(0).stdout(contains("32x64").not());
+
+    fs::write(kept(&fixture), "{").unwrap();
+    run(&fixture, "plan").code(0).stderr(contains("warning").and(contains("not used"))).stdout(contains("32x64").not());
+    run(&fixture, "tune").code(0);
+    run(&fixture, "plan").code(0).stderr(contains("warning").not());
+}
+
+fn a_run_measures_when_told() {
+    let fixture = Fixture::new();
+    let extract = |more: &[&str]| {
+        let fixed = ["extract", "images", "--model", MODEL, "--weights", "untrained", "--device", "gpu", "--overwrite"];
+        fixture.run(&[&fixed, more].concat()).code(0)
+    };
+    extract(&[]);
+    assert!(!fixture.path("cache/vgg-wgpu").exists(), "three images are not worth it");
+    // A file where the folder should be.
+    fs::create_dir_all(fixture.path("cache")).unwrap();
+    fs::write(fixture.path("cache/vgg-wgpu"), "").unwrap();
+    extract(&["--tune", "force"]).stderr(contains("cannot be kept"));
+    fs::remove_file(fixture.path("cache/vgg-wgpu")).unwrap();
+    extract(&["--tune", "force"]).stderr(contains("warning").not());
+    assert!(kept(&fixture).exists());
+    extract(&["--tune", "off"]);
+}
