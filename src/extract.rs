@@ -60,8 +60,8 @@ pub struct Extraction {
 /// Another thread may set `stop`: the batches under way are finished, and the call ends.
 ///
 /// # Errors
-/// [`Error::Stopped`] and [`Error::TooManyFailures`], and [`Error::Usage`] where no image could be read; whatever fails, what
-/// is computed stays in the journal.
+/// [`Error::Stopped`] and [`Error::TooManyFailures`], [`Error::Usage`] where no image could be read, and [`Error::Io`] where the
+/// folder is gone ([`Dataset::check_disk`]); whatever fails, what is computed stays in the journal.
 pub fn extract(
     dataset: &Dataset,
     network: &Network,
@@ -197,7 +197,8 @@ impl<'a> Run<'a> {
     fn feed(&mut self, pending: &[usize], slots: Receiver<Receiver<Decoded>>) -> Result<()> {
         let mut batch = Vec::new();
         let mut pixels = Vec::new();
-        for (&position, slot) in pending.iter().zip(&slots) {
+        for (index, slot) in slots.iter().take(pending.len()).enumerate() {
+            let position = pending[index];
             if self.stop.load(Ordering::Relaxed) || self.has_failed() {
                 return Ok(());
             }
@@ -206,7 +207,13 @@ impl<'a> Run<'a> {
                     batch.push((position, stamp));
                     pixels.extend_from_slice(&decoded);
                 }
-                Err(error) => self.fail(Failure::new(&self.dataset.images[position].path, &error)),
+                Err(error) => {
+                    if let ImageError::Io(_) = error {
+                        let gone = Error::io("read the folder of images", &self.dataset.folder);
+                        self.dataset.check_disk(&pending[index + 1..]).map_err(gone)?;
+                    }
+                    self.fail(Failure::new(&self.dataset.images[position].path, &error));
+                }
             }
             if batch.len() == self.executor.max_batch() {
                 self.submit(std::mem::take(&mut batch), &pixels)?;

@@ -28,6 +28,7 @@ pub mod files;
 pub mod finish;
 pub mod identity;
 pub mod journal;
+mod lock;
 mod opcode;
 pub mod pickle;
 pub mod provenance;
