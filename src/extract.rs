@@ -1,11 +1,13 @@
 //! The main job: a folder's images through an executor into a journal, of which [`crate::output::finish`] makes the output.
 //!
-//! Three stages run at once, with bounded queues between them: workers decode and resize, the calling thread batches and
-//! computes, and finished features are written while the next batch runs. Images are taken in the dataset's order whatever
-//! the number of workers, because each image's slot enters the queue before a worker takes it.
+//! Three stages run at once, with bounded queues between them: workers decode and resize, in processes of their own
+//! where there is a command for them, the calling thread batches and computes, and finished features are written while
+//! the next batch runs. Images are taken in the dataset's order whatever the number of workers, because each image's
+//! slot enters the queue before a worker takes it.
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::executor::{Executor, Input};
+use crate::images::decoder::{Decoder, Decoding};
 use crate::images::{self, Dataset, Filter, ImageError, ImageFile, Stamp};
 use crate::output::{Failure, Journal};
 use crate::{Error, Network, Result};
@@ -28,6 +31,9 @@ pub struct ExtractOptions {
     pub lenient: bool,
     /// One failure more than this ends the run; without it none does.
     pub max_failures: Option<usize>,
+    /// The command of a process that decodes, which runs [`images::decoder::serve`]: each thread starts one and gives it the
+    /// bytes of its images, so that a decoder that crashes costs one image. Without it the threads decode themselves.
+    pub decoder: Option<fn() -> Command>,
 }
 
 /// What happens during a run, for whoever shows it.
@@ -73,6 +79,7 @@ pub fn extract(
 ) -> Result<Extraction> {
     let size = network.image_size().ok_or_else(|| Error::Usage("this network takes values, not images".into()))?;
     let pending = journal.pending();
+    let decoding = Decoding { size, filter: options.filter, lenient: options.lenient };
     // Decoded images that may wait: enough that a batch is ready while another computes.
     let waiting = executor.max_batch() + options.threads;
     let result = thread::scope(|scope| {
@@ -80,9 +87,10 @@ pub fn extract(
         for _ in 0..options.threads {
             let jobs = jobs.clone();
             scope.spawn(move || {
+                let mut decoder = Decoder::new(decoding, options.decoder);
                 for job in jobs {
                     // The receiver is gone only where the run has already ended.
-                    let _ = job.slot.send(load_stamped(&job.image.path, size, options));
+                    let _ = job.slot.send(load_stamped(&job.image.path, &mut decoder));
                 }
             });
         }
@@ -102,10 +110,9 @@ pub fn load_pixels(path: &Path, [h, w]: [usize; 2], filter: Filter) -> Result<Ve
 }
 
 /// Pixels, and the stamp that the file had before: one that changes while it is read is read again by the next run.
-fn load_stamped(path: &Path, [h, w]: [usize; 2], options: ExtractOptions) -> Decoded {
+fn load_stamped(path: &Path, decoder: &mut Decoder) -> Decoded {
     let stamp = Stamp::of(path)?;
-    let image = if options.lenient { images::load_lenient(path)? } else { images::load(path)? };
-    Ok((stamp, images::resize(&image, w, h, options.filter).pixels))
+    Ok((stamp, decoder.pixels(&images::read(path)?)?))
 }
 
 type Decoded = Result<(Stamp, Vec<u8>), ImageError>;

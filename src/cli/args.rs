@@ -46,6 +46,9 @@ pub enum Command {
     Plan(PlanArgs),
     /// Compare the GPU shaders with the CPU, layer by layer
     Verify(VerifyArgs),
+    /// Decode for extract, which starts it
+    #[command(hide = true)]
+    Decode(DecodeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -110,7 +113,7 @@ pub struct ExtractArgs {
     pub key: Key,
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// Decoding threads [default: one a core]
+    /// Processes that decode images [default: one a core]
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZero<usize>>,
     /// Take truncated and damaged JPEGs as far as they go, as Pillow does with LOAD_TRUNCATED_IMAGES
@@ -225,6 +228,13 @@ pub struct VerifyArgs {
     /// The GPU: gpu, or an adapter's number or name
     #[arg(long, value_name = "gpu|N|NAME", default_value = "gpu")]
     pub device: DeviceChoice,
+}
+
+#[derive(Debug, Args)]
+pub struct DecodeArgs {
+    /// The most seconds for one image
+    #[arg(long, default_value_t = vgg_wgpu::images::decoder::MAX_SECONDS)]
+    pub max_seconds: u64,
 }
 
 /// Images in one batch: `None` leaves it to the device.

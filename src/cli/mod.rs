@@ -2,6 +2,7 @@
 
 pub mod args;
 mod classify;
+mod decode;
 mod devices;
 pub mod exit;
 mod extract;
@@ -31,6 +32,7 @@ pub fn run(command: Command) -> Result<Outcome> {
         Command::Init(args) => init::run(args),
         Command::Fetch(args) => fetch::run(args),
         Command::Classify(args) => classify::run(args),
+        Command::Decode(args) => decode::run(args),
         Command::Devices => devices::run(),
         Command::Inspect(args) => inspect::run(args),
         Command::Plan(args) => plan::run(args),
