@@ -5,11 +5,13 @@ use std::error::Error;
 use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
 use vgg_wgpu::executor::batch_len;
 use vgg_wgpu::extract::{ExtractOptions, extract};
+use vgg_wgpu::images::decoder::{MAX_SECONDS, serve};
 use vgg_wgpu::images::{Filter, KeyKind, scan};
 use vgg_wgpu::keras::{Architecture, untrained};
 use vgg_wgpu::ops::PreprocessMode;
@@ -27,6 +29,12 @@ struct Arguments {
     /// Decoding threads [default: one a core]
     #[arg(long)]
     threads: Option<NonZero<usize>>,
+    /// Decode in processes, as the program does, and not in threads
+    #[arg(long)]
+    processes: bool,
+    /// Be such a process
+    #[arg(long, hide = true)]
+    decode: bool,
     /// What cargo passes to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
@@ -63,6 +71,9 @@ impl Executor for Instant {
 
 fn main() -> std::result::Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
+    if arguments.decode {
+        return Ok(serve(std::io::stdin().lock(), std::io::stdout().lock(), MAX_SECONDS)?);
+    }
     let work = tempfile::tempdir()?;
     let folder = match arguments.folder {
         Some(folder) => folder,
@@ -76,7 +87,8 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
         let start = std::time::Instant::now();
         let dataset = scan(&folder, KeyKind::Stem)?;
         let mut executor = Instant { network: network.clone(), n: 0 };
-        let options = ExtractOptions { filter: Filter::Nearest, threads, lenient: false, max_failures: None };
+        let decoder = arguments.processes.then_some(decoder as fn() -> Command);
+        let options = ExtractOptions { filter: Filter::Nearest, threads, lenient: false, max_failures: None, decoder };
         let files = OutputFiles::of(&work.path().join("features.pkl"));
         let identity = Identity::of(&model, PreprocessMode::Caffe, &options, KeyKind::Stem)?;
         let (mut journal, stop) = (Journal::open(&files, identity, &dataset, true)?, AtomicBool::new(false));
@@ -89,6 +101,13 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     let (median, last) = (rates[rates.len() / 2], rates.len() - 1);
     println!("{median:.0} photos/s on {threads} threads (median; {:.0} to {:.0})", rates[0], rates[last]);
     Ok(())
+}
+
+/// This program, as a process that decodes.
+fn decoder() -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("a program has a path"));
+    command.arg("--decode");
+    command
 }
 
 /// 200 names for the photos of this repository.

@@ -59,5 +59,6 @@ fn kind(error: &ImageError) -> &'static str {
         ImageError::Unsupported(_) => "unsupported",
         ImageError::Damaged(_) => "damaged",
         ImageError::TooLarge(_) => "too-large",
+        ImageError::Crashed(_) => "crashed",
     }
 }

@@ -1,11 +1,13 @@
 //! The main job: a folder's images through an executor into a journal, of which [`crate::output::finish`] makes the output.
 //!
-//! Three stages run at once, with bounded queues between them: workers decode and resize, the calling thread batches and
-//! computes, and finished features are written while the next batch runs. Images are taken in the dataset's order whatever
-//! the number of workers, because each image's slot enters the queue before a worker takes it.
+//! Three stages run at once, with bounded queues between them: workers decode and resize, in processes of their own
+//! where there is a command for them, the calling thread batches and computes, and finished features are written while
+//! the next batch runs. Images are taken in the dataset's order whatever the number of workers, because each image's
+//! slot enters the queue before a worker takes it.
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::executor::{Executor, Input};
+use crate::images::decoder::{Decoder, Decoding};
 use crate::images::{self, Dataset, Filter, ImageError, ImageFile, Stamp};
 use crate::output::{Failure, Journal};
 use crate::{Error, Network, Result};
@@ -28,6 +31,9 @@ pub struct ExtractOptions {
     pub lenient: bool,
     /// One failure more than this ends the run; without it none does.
     pub max_failures: Option<usize>,
+    /// The command of a process that decodes, which runs [`images::decoder::serve`]: each thread starts one and gives it the
+    /// bytes of its images, so that a decoder that crashes costs one image. Without it the threads decode themselves.
+    pub decoder: Option<fn() -> Command>,
 }
 
 /// What happens during a run, for whoever shows it.
@@ -75,8 +81,8 @@ pub struct StageTimes {
 /// Another thread may set `stop`: the batches under way are finished, and the call ends.
 ///
 /// # Errors
-/// [`Error::Stopped`] and [`Error::TooManyFailures`], and [`Error::Usage`] where no image could be read; whatever fails, what
-/// is computed stays in the journal.
+/// [`Error::Stopped`] and [`Error::TooManyFailures`], [`Error::Usage`] where no image could be read, and [`Error::Io`] where the
+/// folder is gone ([`Dataset::check_disk`]); whatever fails, what is computed stays in the journal.
 pub fn extract(
     dataset: &Dataset,
     network: &Network,
@@ -88,22 +94,24 @@ pub fn extract(
 ) -> Result<Extraction> {
     let size = network.image_size().ok_or_else(|| Error::Usage("this network takes values, not images".into()))?;
     let pending = journal.pending();
+    let decoding = Decoding { size, filter: options.filter, lenient: options.lenient };
     // Decoded images that may wait: enough that a batch is ready while another computes.
     let waiting = executor.max_batch() + options.threads;
-    let decoding = AtomicU64::new(0);
+    let decoding_time = AtomicU64::new(0);
     // Before the workers start: its clock counts their time.
     let run = Run::new(dataset, executor, journal, options, stop, observe);
     let mut result = thread::scope(|scope| {
         let (jobs, slots) = ordered_queue(scope, dataset, &pending, waiting);
         for _ in 0..options.threads {
             let jobs = jobs.clone();
-            let decoding = &decoding;
+            let decoding_time = &decoding_time;
             scope.spawn(move || {
+                let mut decoder = Decoder::new(decoding, options.decoder);
                 for job in jobs {
                     let start = Instant::now();
-                    let decoded = load_stamped(&job.image.path, size, options);
+                    let decoded = load_stamped(&job.image.path, &mut decoder);
                     // Half a thousand years fit.
-                    decoding.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+                    decoding_time.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
                     // The receiver is gone only where the run has already ended.
                     let _ = job.slot.send(decoded);
                 }
@@ -113,7 +121,7 @@ pub fn extract(
         run.all(&pending, slots)
     });
     if let Ok(extraction) = &mut result {
-        extraction.stages.decoding = Duration::from_nanos(decoding.into_inner());
+        extraction.stages.decoding = Duration::from_nanos(decoding_time.into_inner());
     }
     // What was asked to stop is about to end, perhaps with the machine. Otherwise the journal is synced as it goes.
     if let Err(Error::Stopped) = result {
@@ -128,10 +136,9 @@ pub fn load_pixels(path: &Path, [h, w]: [usize; 2], filter: Filter) -> Result<Ve
 }
 
 /// Pixels, and the stamp that the file had before: one that changes while it is read is read again by the next run.
-fn load_stamped(path: &Path, [h, w]: [usize; 2], options: ExtractOptions) -> Decoded {
+fn load_stamped(path: &Path, decoder: &mut Decoder) -> Decoded {
     let stamp = Stamp::of(path)?;
-    let image = if options.lenient { images::load_lenient(path)? } else { images::load(path)? };
-    Ok((stamp, images::resize(&image, w, h, options.filter).pixels))
+    Ok((stamp, decoder.pixels(&images::read(path)?)?))
 }
 
 type Decoded = Result<(Stamp, Vec<u8>), ImageError>;
@@ -225,7 +232,7 @@ impl<'a> Run<'a> {
     fn feed(&mut self, pending: &[usize], slots: Receiver<Receiver<Decoded>>) -> Result<()> {
         let mut batch = Vec::new();
         let mut pixels = Vec::new();
-        for &position in pending {
+        for (index, &position) in pending.iter().enumerate() {
             if self.stop.load(Ordering::Relaxed) || self.has_failed() {
                 return Ok(());
             }
@@ -237,7 +244,13 @@ impl<'a> Run<'a> {
                     batch.push((position, stamp));
                     pixels.extend_from_slice(&decoded);
                 }
-                Err(error) => self.fail(Failure::new(&self.dataset.images[position].path, &error)),
+                Err(error) => {
+                    if let ImageError::Io(_) = error {
+                        let gone = Error::io("read the folder of images", &self.dataset.folder);
+                        self.dataset.check_disk(&pending[index + 1..]).map_err(gone)?;
+                    }
+                    self.fail(Failure::new(&self.dataset.images[position].path, &error));
+                }
             }
             if batch.len() == self.executor.max_batch() {
                 self.submit(std::mem::take(&mut batch), &pixels)?;

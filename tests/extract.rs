@@ -17,7 +17,7 @@ use vgg_wgpu::{Error, Executor, Input, Model, Network, Node, Result, Tensor};
 
 const BATCH: usize = 3;
 const OPTIONS: ExtractOptions =
-    ExtractOptions { filter: Filter::Nearest, threads: 2, lenient: false, max_failures: None };
+    ExtractOptions { filter: Filter::Nearest, threads: 2, lenient: false, max_failures: None, decoder: None };
 
 /// Gives every value of an image's features its first pixel's red, and does something before each batch.
 struct Scripted<'a> {

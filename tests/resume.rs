@@ -4,134 +4,16 @@ mod cli_fixture;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use cli_fixture::{Fixture, read_features};
+use cli_fixture::read_features;
+use cli_fixture::runs::{MAGIC, Runs, SLOW_MODEL, computed, whole_image_records};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::Value;
-
-const MAGIC: &[u8] = b"vgg-wgpu journal 1\n";
-
-/// Two convolutions: some milliseconds an image.
-const SLOW_MODEL: &str = r#"{"class_name": "Sequential", "config": {"name": "slow", "layers": [
-    {"class_name": "InputLayer", "config": {"name": "input", "batch_shape": [null, 96, 96, 3]}},
-    {"class_name": "Conv2D", "config": {"name": "conv1", "filters": 24, "kernel_size": [3, 3], "strides": [1, 1],
-        "padding": "same", "activation": "relu", "use_bias": true}},
-    {"class_name": "Conv2D", "config": {"name": "conv2", "filters": 24, "kernel_size": [3, 3], "strides": [1, 1],
-        "padding": "same", "activation": "relu", "use_bias": true}},
-    {"class_name": "MaxPooling2D", "config": {"name": "pool", "pool_size": [4, 4], "strides": [4, 4], "padding": "valid"}},
-    {"class_name": "Flatten", "config": {"name": "flatten"}}]}}"#;
-
-/// The command of every run here but for its options: `extract` of a folder with the slow model.
-struct Runs {
-    fixture: Fixture,
-}
-
-impl Runs {
-    /// `count` different images `p000`, `p001` ...
-    fn new(count: usize) -> Runs {
-        let fixture = Fixture::new();
-        fs::write(fixture.path("slow.json"), SLOW_MODEL).unwrap();
-        fs::remove_dir_all(fixture.path("images")).unwrap();
-        fs::create_dir(fixture.path("images")).unwrap();
-        let runs = Runs { fixture };
-        (0..count).for_each(|index| runs.write_image(&format!("p{index:03}.png"), index as u8));
-        runs
-    }
-
-    fn write_image(&self, name: &str, tint: u8) {
-        let image = image::RgbImage::from_fn(20, 20, |x, y| image::Rgb([tint, 9 * x as u8, 7 * y as u8]));
-        image.save(self.image(name)).unwrap();
-    }
-
-    fn image(&self, name: &str) -> PathBuf {
-        self.path("images").join(name)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.fixture.path(name)
-    }
-
-    /// The slow model on the CPU in batches of 4, where `more` says nothing else.
-    fn arguments<'a>(more: &[&'a str]) -> Vec<&'a str> {
-        let defaults = [("--model", "slow.json"), ("--weights", "untrained"), ("--device", "cpu"), ("--batch", "4")];
-        let defaults = defaults.into_iter().filter(|(option, _)| !more.contains(option));
-        let fixed = ["extract", "images"].into_iter().chain(defaults.flat_map(|(option, value)| [option, value]));
-        fixed.chain(more.iter().copied()).collect()
-    }
-
-    fn command(&self, more: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vgg-wgpu"));
-        command.current_dir(self.fixture.folder.path()).args(Runs::arguments(more)).stderr(Stdio::piped());
-        command
-    }
-
-    /// Runs to the end.
-    fn run(&self, more: &[&str]) -> assert_cmd::assert::Assert {
-        self.fixture.run(&Runs::arguments(more))
-    }
-
-    /// Starts a run and waits until so many bytes are in its journal.
-    fn start(&self, more: &[&str], journal_bytes: u64) -> Child {
-        let child = self.command(more).spawn().unwrap();
-        let begun = Instant::now();
-        while fs::metadata(self.journal()).map_or(0, |journal| journal.len()) < journal_bytes {
-            assert!(begun.elapsed() < Duration::from_secs(60), "the run does not get going");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        child
-    }
-
-    fn journal(&self) -> PathBuf {
-        self.path("features.pkl.journal")
-    }
-
-    fn features(&self) -> Vec<u8> {
-        fs::read(self.path("features.pkl")).unwrap()
-    }
-
-    /// The output of a run that nobody disturbs, which is not left there.
-    fn undisturbed(&self) -> Vec<u8> {
-        self.run(&[]).code(0);
-        let features = self.features();
-        self.remove_outputs();
-        features
-    }
-
-    fn remove_outputs(&self) {
-        for name in ["features.pkl", "features.provenance.jsonl", "features.failures.jsonl"] {
-            let _ = fs::remove_file(self.path(name));
-        }
-    }
-
-    /// A journal that holds every image, of a run that a broken last image ended.
-    fn complete_journal(&self) -> Vec<u8> {
-        fs::write(self.image("zzz.png"), "broken").unwrap();
-        self.run(&["--strict"]).code(1);
-        fs::remove_file(self.image("zzz.png")).unwrap();
-        fs::read(self.journal()).unwrap()
-    }
-
-    /// The files of the folder, without those that every test has.
-    fn files(&self) -> Vec<String> {
-        let fixed = ["pixels.json", "slow.json", "images"];
-        let names = fs::read_dir(self.fixture.folder.path()).unwrap();
-        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let mut names: Vec<String> = names.filter(|name| !fixed.contains(&name.as_str())).collect();
-        names.sort();
-        names
-    }
-
-    fn lines(&self, name: &str) -> Vec<Value> {
-        let text = fs::read_to_string(self.path(name)).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-}
 
 /// Where the records of a journal end, by their lengths.
 fn record_ends(journal: &[u8]) -> Vec<usize> {
@@ -145,11 +27,6 @@ fn record_ends(journal: &[u8]) -> Vec<usize> {
 
 fn below(random: &mut ChaCha8Rng, limit: usize) -> usize {
     random.next_u64() as usize % limit
-}
-
-fn computed(assert: &assert_cmd::assert::Assert) -> u64 {
-    let summary: Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
-    summary["computed"].as_u64().unwrap()
 }
 
 #[test]
@@ -210,17 +87,6 @@ fn killed_at_random_moments_it_loses_nothing_and_writes_the_same() {
     println!(
         "{kills} kills, {while_writing} of them while the output was written; finished {finished} times in between"
     );
-}
-
-fn whole_image_records(journal: &Path) -> usize {
-    let bytes = fs::read(journal).unwrap_or_default();
-    let mut at = MAGIC.len();
-    let mut records = 0;
-    while let Some(head) = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()) {
-        at += 8 + u32::from_le_bytes(*head) as usize;
-        records += usize::from(at <= bytes.len());
-    }
-    records.saturating_sub(2)
 }
 
 #[test]

@@ -50,6 +50,9 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Time the network and each layer on a device, after checking what it computes
     Bench(BenchArgs),
+    /// Decode for extract, which starts it
+    #[command(hide = true)]
+    Decode(DecodeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -123,7 +126,7 @@ pub struct ExtractArgs {
     /// When a GPU is measured for the fastest methods, which takes a few seconds and is kept
     #[arg(long, value_enum, default_value_t = Tune::Auto)]
     pub tune: Tune,
-    /// Decoding threads [default: one a core]
+    /// Processes that decode images [default: one a core]
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZero<usize>>,
     /// Take truncated and damaged JPEGs as far as they go, as Pillow does with LOAD_TRUNCATED_IMAGES
@@ -285,6 +288,13 @@ pub struct VerifyArgs {
     /// The GPU: gpu, or an adapter's number or name
     #[arg(long, value_name = "gpu|N|NAME", default_value = "gpu")]
     pub device: DeviceChoice,
+}
+
+#[derive(Debug, Args)]
+pub struct DecodeArgs {
+    /// The most seconds for one image
+    #[arg(long, default_value_t = vgg_wgpu::images::decoder::MAX_SECONDS)]
+    pub max_seconds: u64,
 }
 
 /// Images in one batch: `None` leaves it to the device.

@@ -133,6 +133,7 @@ fn options(args: &ExtractArgs) -> ExtractOptions {
         threads: args.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get),
         lenient: args.lenient,
         max_failures: if args.strict { Some(0) } else { args.max_errors },
+        decoder: Some(super::decode::command),
     }
 }
 

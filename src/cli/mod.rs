@@ -3,6 +3,7 @@
 pub mod args;
 mod bench;
 mod classify;
+mod decode;
 mod devices;
 pub mod exit;
 mod extract;
@@ -36,6 +37,7 @@ pub fn run(command: Command) -> Result<Outcome> {
         Command::Init(args) => init::run(args),
         Command::Fetch(args) => fetch::run(args),
         Command::Classify(args) => classify::run(args),
+        Command::Decode(args) => decode::run(args),
         Command::Devices => devices::run(),
         Command::Inspect(args) => inspect::run(args),
         Command::Plan(args) => plan::run(args),

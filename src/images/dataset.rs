@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::Format;
+use super::{Format, ImageError};
 use crate::{Error, Result};
 
 /// Extensions that announce an image. Some of these formats have no decoder here: such a file fails, and is reported,
@@ -88,6 +88,20 @@ impl fmt::Display for SkipReason {
     }
 }
 
+/// How many images are tried at most to tell a damaged image from a lost disk.
+const PROBES: usize = 16;
+
+/// The error that a disk gives, or the way to it, and not a name or a permission.
+fn disk_error(path: &Path) -> Option<io::Error> {
+    use io::ErrorKind::{NotConnected, StaleNetworkFileHandle, TimedOut};
+    let Err(ImageError::Io(error)) = super::read(path) else { return None };
+    #[cfg(unix)]
+    let lost = matches!(error.raw_os_error(), Some(libc::EIO | libc::ENXIO | libc::ENODEV));
+    #[cfg(not(unix))]
+    let lost = false;
+    (lost || matches!(error.kind(), NotConnected | StaleNetworkFileHandle | TimedOut)).then_some(error)
+}
+
 /// The images of a folder.
 #[derive(Debug)]
 pub struct Dataset {
@@ -105,6 +119,22 @@ impl Dataset {
         let below = path.strip_prefix(&self.folder).unwrap_or(path);
         let parts: Vec<_> = below.components().map(|part| part.as_os_str().to_string_lossy()).collect();
         parts.join("/")
+    }
+
+    /// An error where not one image but the folder is what cannot be read, because its disk was unmounted or pulled out.
+    /// `ahead` are places of images that nobody has read yet: what was read may still be in memory.
+    pub fn check_disk(&self, ahead: &[usize]) -> io::Result<()> {
+        fs::read_dir(&self.folder)?.next().transpose()?;
+        if !self.images.iter().any(|image| image.path.symlink_metadata().is_ok()) {
+            return Err(io::Error::other("none of its images is there any longer"));
+        }
+        // A damaged spot on a disk has neighbours that are whole.
+        let probes = ahead.iter().rev().step_by(ahead.len() / PROBES + 1);
+        let mut errors = probes.map(|&position| disk_error(&self.images[position].path));
+        match errors.next().flatten() {
+            Some(error) if errors.all(|error| error.is_some()) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// The place of the image of this key in `images`.

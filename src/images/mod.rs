@@ -2,6 +2,7 @@
 //! resizing, to the bit.
 
 pub mod dataset;
+pub mod decoder;
 pub mod format;
 mod jpeg;
 mod raster;
@@ -15,6 +16,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
 pub use dataset::{Dataset, ImageFile, KeyKind, scan};
+pub use decoder::Decoding;
 pub use format::Format;
 pub use resize::{Filter, resize};
 pub use stamp::Stamp;
@@ -51,10 +53,11 @@ impl std::fmt::Debug for RgbImage {
 }
 
 /// Why an image has no pixels. It costs that image, never the run.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, serde::Serialize, serde::Deserialize)]
 pub enum ImageError {
     /// The file cannot be read, or is no regular file.
     #[error("cannot be read: {0}")]
+    #[serde(with = "as_text")]
     Io(#[from] io::Error),
     /// The content has no known image format's signature.
     #[error("not an image: {0}")]
@@ -68,6 +71,22 @@ pub enum ImageError {
     /// More bytes than [`MAX_FILE_BYTES`] or more pixels than [`MAX_PIXELS`].
     #[error("too large: {0}")]
     TooLarge(String),
+    /// The process that decoded it ended without an answer: a signal, or more than [`decoder::MAX_SECONDS`].
+    #[error("its decoder was ended: {0}")]
+    Crashed(String),
+}
+
+/// System errors on their way from one process to another.
+mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(error: &std::io::Error, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(error)
+    }
+
+    pub fn deserialize<'a, D: Deserializer<'a>>(deserializer: D) -> Result<std::io::Error, D::Error> {
+        String::deserialize(deserializer).map(std::io::Error::other)
+    }
 }
 
 /// Reads and decodes one file.
@@ -111,7 +130,8 @@ fn check_size(width: usize, height: usize) -> Result<(), ImageError> {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
+/// The content of a file, of at most [`MAX_FILE_BYTES`].
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
     // Asked before opening, because opening a named pipe waits for its writer.
     let metadata = fs::metadata(path)?;
     if !metadata.is_file() {

@@ -33,6 +33,8 @@ pub enum FailureKind {
     Damaged,
     /// More bytes or pixels than the limit.
     TooLarge,
+    /// Its decoder crashed, or took too long.
+    Crashed,
     /// A name that cannot be a key.
     NameNotUnicode,
 }
@@ -46,6 +48,7 @@ impl Failure {
             ImageError::Unsupported(_) => FailureKind::Unsupported,
             ImageError::Damaged(_) => FailureKind::Damaged,
             ImageError::TooLarge(_) => FailureKind::TooLarge,
+            ImageError::Crashed(_) => FailureKind::Crashed,
         };
         Failure { path: path.to_owned(), kind, reason: error.to_string() }
     }

@@ -38,6 +38,8 @@ pub fn finish(
     overwrite: bool,
     stop: &AtomicBool,
 ) -> Result<Digest> {
+    // Where its disk is gone, the output's is: a name on it may lead to another disk by now.
+    journal.sync()?;
     let output = write_features(&mut journal, dataset, &files.features, overwrite, stop)?;
     let run = Run {
         folder: dataset.folder.display().to_string(),

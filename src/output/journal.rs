@@ -7,13 +7,14 @@
 //!
 //! What fails to be decoded is not recorded: it is tried again by the run that goes on.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files::OutputFiles;
 use super::identity::Identity;
+use super::lock::{check_in_place, lock};
 use super::provenance::{ImageLine, Session};
 use super::record::{Record, RecordReader, encode, parse};
 use super::syncer::Syncer;
@@ -79,7 +80,7 @@ impl Journal {
             cut_bytes: 0,
             may_delete: false,
             body: Vec::new(),
-            syncer: Syncer::start(file.clone()),
+            syncer: Syncer::start(file.clone(), path.clone()),
             file,
         };
         journal.check_magic()?;
@@ -167,9 +168,10 @@ impl Journal {
         read().map(Some).map_err(Error::io("read", &self.path))
     }
 
-    /// Waits until everything is on the disk.
+    /// Waits until everything is on the disk, which must still be there.
     pub fn sync(&mut self) -> Result<()> {
-        self.syncer.check().and_then(|()| self.file.sync_data()).map_err(Error::io("write to the disk", &self.path))
+        let synced = self.syncer.check().and_then(|()| self.file.sync_data());
+        synced.and_then(|()| check_in_place(&self.file, &self.path)).map_err(Error::io("write to the disk", &self.path))
     }
 
     /// Deletes the file: the output is there.
@@ -285,39 +287,12 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        if self.records == 0 && self.may_delete {
+        if self.records == 0 && self.may_delete && check_in_place(&self.file, &self.path).is_ok() {
             // A run that failed before its first features leaves nothing behind.
             let _ = std::fs::remove_file(&self.path);
         } else if self.syncer.is_behind() {
             let _ = self.sync();
         }
-    }
-}
-
-/// Opens the file at `path` and locks it against other processes.
-fn lock(path: &Path) -> Result<File> {
-    let busy = |problem: &str| Error::io("write", path)(io::Error::new(io::ErrorKind::ResourceBusy, problem));
-    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(Error::Usage(format!("{} exists and is not a regular file", path.display())));
-    }
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    let file = options.open(path).map_err(Error::io("open the journal", path))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(busy("another process is computing this output; wait for it, or choose another with -o"));
-        }
-        // A file system without locks: what remains is to trust that there is one process.
-        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
-        Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
-    }
-    // Between the two steps the process that held it may have finished and deleted it.
-    let same = same_file::Handle::from_path(path)
-        .and_then(|named| Ok(named == same_file::Handle::from_file(file.try_clone()?)?));
-    match same {
-        Ok(true) => Ok(file),
-        _ => Err(busy("another process has just finished this output; run the command again")),
     }
 }
 

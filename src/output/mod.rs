@@ -13,7 +13,8 @@
 //!
 //! let dataset = scan("photos".as_ref(), KeyKind::Stem)?;
 //! let files = OutputFiles::of("features.pkl".as_ref());
-//! let options = ExtractOptions { filter: Filter::Nearest, threads: 4, lenient: false, max_failures: None };
+//! let options =
+//!     ExtractOptions { filter: Filter::Nearest, threads: 4, lenient: false, max_failures: None, decoder: None };
 //! let identity = Identity::of(&model, PreprocessMode::Caffe, &options, KeyKind::Stem)?;
 //! let mut journal = Journal::open(&files, identity, &dataset, false)?; // goes on where an earlier run was ended
 //! let stop = AtomicBool::new(false); // for a signal handler or another thread
@@ -28,6 +29,7 @@ pub mod files;
 pub mod finish;
 pub mod identity;
 pub mod journal;
+mod lock;
 mod opcode;
 pub mod pickle;
 pub mod provenance;

@@ -2,12 +2,15 @@
 
 use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+
+use super::lock::check_in_place;
 
 /// How often what was written is brought to the disk.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
@@ -22,7 +25,8 @@ pub(super) struct Syncer {
 }
 
 impl Syncer {
-    pub fn start(file: Arc<File>) -> Syncer {
+    /// The thread for `file`, which `path` leads to; where it no longer does, that is an error too.
+    pub fn start(file: Arc<File>, path: PathBuf) -> Syncer {
         let written = Arc::new(AtomicBool::new(false));
         let (stop, stopped) = bounded(0);
         let thread = std::thread::spawn({
@@ -31,6 +35,7 @@ impl Syncer {
                 while stopped.recv_timeout(SYNC_INTERVAL) == Err(RecvTimeoutError::Timeout) {
                     if written.swap(false, Ordering::AcqRel) {
                         file.sync_data()?;
+                        check_in_place(&file, &path)?;
                     }
                 }
                 Ok(())

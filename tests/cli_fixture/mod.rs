@@ -1,6 +1,8 @@
 //! A folder of images and a model, and the program run in it.
 #![allow(dead_code)] // not every test uses all of it
 
+pub mod runs;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
