@@ -202,3 +202,56 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Option<String>> {
     input.take(MAX_LINE_BYTES).read_line(&mut line)?;
     Ok((!line.is_empty()).then_some(line))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DECODING: Decoding = Decoding { size: [4, 6], filter: Filter::Nearest, lenient: false };
+
+    fn photo() -> Vec<u8> {
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/photos/photo_0000.jpg")).unwrap()
+    }
+
+    #[test]
+    fn requests_are_answered_in_their_order_with_pixels_or_reasons() {
+        let (mut requests, mut answers) = (Vec::new(), Vec::new());
+        for bytes in [&photo()[..], b"hello", b"", &photo()] {
+            let mut message = Vec::new();
+            set_message(&mut message, &Request { decoding: DECODING, bytes: bytes.len() as u64 }, bytes).unwrap();
+            requests.extend(message);
+        }
+        serve(&requests[..], &mut answers, MAX_SECONDS).unwrap();
+        let mut answers = &answers[..];
+        for expected in [Ok(()), Err("starts with \"hello\""), Err("empty"), Ok(())] {
+            let answer = read_line(&mut answers).unwrap().unwrap();
+            match (serde_json::from_str::<Result<(), ImageError>>(&answer).unwrap(), expected) {
+                (Ok(()), Ok(())) => {
+                    let (pixels, rest) = answers.split_at(4 * 6 * 3);
+                    assert_eq!(pixels, DECODING.pixels(&photo()).unwrap());
+                    answers = rest;
+                }
+                (Err(error), Err(text)) => assert!(error.to_string().contains(text), "{error}"),
+                (answer, expected) => panic!("{answer:?} instead of {expected:?}"),
+            }
+        }
+        assert!(answers.is_empty());
+    }
+
+    #[test]
+    fn where_no_process_can_be_started_this_one_decodes() {
+        let mut decoder = Decoder::new(DECODING, Some(|| Command::new("/no/such/program")));
+        assert_eq!(decoder.pixels(&photo()).unwrap(), DECODING.pixels(&photo()).unwrap());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_process_that_makes_no_sense_or_ends_costs_the_image() {
+        for command in [|| Command::new("cat"), || Command::new("true")] {
+            let mut decoder = Decoder::new(DECODING, Some(command));
+            for _ in 0..2 {
+                assert!(matches!(decoder.pixels(&photo()), Err(ImageError::Crashed(_))));
+            }
+        }
+    }
+}
