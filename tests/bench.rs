@@ -81,9 +81,9 @@ fn check_report(device: &str, more: &[&str], clock: &str) {
 fn the_report_as_text_and_shares_of_peaks() {
     let fixed = ["bench", "--model", MODEL, "--device", "cpu", "--layer", "block1_conv2", "--rounds", "1"];
     let text = contains("checked:").and(contains("block1_conv2")).and(contains("images/s")).and(contains("TFLOP/s"));
-    Fixture::new().run(&fixed).code(0).stdout(text.and(contains("of the peaks").not()));
+    Fixture::new().run(&fixed).code(0).stdout(text.and(contains("of peak").not()));
     let peaks = ["--peak-tflops", "0.5", "--peak-gb-per-s", "20"];
-    Fixture::new().run(&[&fixed[..], &peaks].concat()).code(0).stdout(contains("of the peaks"));
+    Fixture::new().run(&[&fixed[..], &peaks].concat()).code(0).stdout(contains("of peak"));
     let conv = &report("cpu", &peaks)["layers"][1];
     assert!((number(&conv["share_of_peak_tflops"]) * 0.5 / number(&conv["tflops"]) - 1.0).abs() < 1e-9);
     assert!((number(&conv["share_of_peak_gb_per_s"]) * 20.0 / number(&conv["gb_per_s"]) - 1.0).abs() < 1e-9);

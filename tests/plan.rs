@@ -45,6 +45,15 @@ fn steps_never_write_what_they_read_and_keep_within_their_slots() {
     assert!(plan.slots.len() < plan.steps.len(), "textures are used again");
 }
 
+#[test]
+fn a_steps_shaders_are_named_once_with_their_number() {
+    let plan = Plan::new(&vgg16(), &LAVAPIPE, Some(8)).expect("it fits");
+    let shaders: Vec<String> = plan.steps.iter().map(|step| step.shaders()).collect();
+    let of_chunks = "8 x winograd_input, 8 x winograd_product, 8 x winograd_output";
+    assert_eq!(shaders[..3], ["preprocess", "conv2d_3x3", of_chunks]);
+    assert_eq!(shaders[shaders.len() - 2], "4 x dense");
+}
+
 /// A transform of all 8 images' first maps would take 1.8 GB; chunks of the batch take turns with 33 MB.
 #[test]
 fn winograds_transforms_are_bounded_and_cover_the_batch_once() {

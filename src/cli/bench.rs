@@ -273,35 +273,26 @@ impl Report {
     fn write_layers(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let name = |layer: &Layer| layer.layer.chars().count();
         let width = self.layers.iter().map(name).max().unwrap_or(0).max(5);
-        writeln!(
-            f,
-            "{:width$} {:>15} {:>10} {:>6} {:>9} {:>9}{}",
-            "layer",
-            "output",
-            "ms",
-            "share",
-            "TFLOP/s",
-            "GB/s",
-            if self.peak_tflops.is_some() || self.peak_gb_per_s.is_some() { "  of the peaks" } else { "" },
-        )?;
+        write!(f, "{:width$} {:>15} {:>10} {:>6} ", "layer", "output", "ms", "share")?;
+        write!(f, "{:>9} {:>9}", "TFLOP/s", "GB/s")?;
+        let peaks = [self.peak_tflops.map(|_| "of peak FLOP"), self.peak_gb_per_s.map(|_| "of peak GB")];
+        for heading in peaks.into_iter().flatten() {
+            write!(f, " {heading:>12}")?;
+        }
+        writeln!(f)?;
         for layer in &self.layers {
             let output: Vec<String> = layer.output.iter().map(usize::to_string).collect();
-            writeln!(
-                f,
-                "{:width$} {:>15} {:>10.3} {:>6} {:>9.3} {:>9.1}{}{}",
-                layer.layer,
-                output.join(" x "),
-                1e3 * layer.seconds.median,
-                percent(layer.seconds.median / self.layers_seconds),
-                layer.tflops,
-                layer.gb_per_s,
-                [layer.share_of_peak_tflops, layer.share_of_peak_gb_per_s]
-                    .into_iter()
-                    .flatten()
-                    .map(|share| format!("{:>7}", percent(share)))
-                    .collect::<String>(),
-                layer.shaders.as_ref().map_or_else(String::new, |shaders| format!("  {shaders}")),
-            )?;
+            let share = percent(layer.seconds.median / self.layers_seconds);
+            write!(f, "{:width$} {:>15} ", layer.layer, output.join(" x "))?;
+            write!(f, "{:>10.3} {share:>6} ", 1e3 * layer.seconds.median)?;
+            write!(f, "{:>9.3} {:>9.1}", layer.tflops, layer.gb_per_s)?;
+            for share in [layer.share_of_peak_tflops, layer.share_of_peak_gb_per_s].into_iter().flatten() {
+                write!(f, " {:>12}", percent(share))?;
+            }
+            if let Some(shaders) = &layer.shaders {
+                write!(f, "  {shaders}")?;
+            }
+            writeln!(f)?;
         }
         Ok(())
     }

@@ -143,12 +143,18 @@ impl Step {
         Ok(Step { output_slot, output: to, dispatches })
     }
 
-    /// The shaders that run, in order; the same one several times in a row with its number.
+    /// The shaders that run, in the order of their first launches, with the number of launches where there is more than one.
     pub fn shaders(&self) -> String {
-        let names: Vec<String> = self.dispatches.iter().map(|dispatch| dispatch.shader.to_string()).collect();
-        let names = names.chunk_by(PartialEq::eq).map(|same| match same.len() {
-            1 => same[0].clone(),
-            count => format!("{count} x {}", same[0]),
+        let mut counts: Vec<(Shader, usize)> = Vec::new();
+        for dispatch in &self.dispatches {
+            match counts.iter_mut().find(|(shader, _)| *shader == dispatch.shader) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((dispatch.shader, 1)),
+            }
+        }
+        let names = counts.into_iter().map(|(shader, count)| match count {
+            1 => shader.to_string(),
+            _ => format!("{count} x {shader}"),
         });
         names.collect::<Vec<_>>().join(", ")
     }
