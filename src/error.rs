@@ -39,6 +39,17 @@ pub enum Error {
     #[error("{0}")]
     Device(String),
 
+    /// The operating system refused to start threads.
+    #[error(
+        "cannot start {count} threads for images: {source}. Ask for fewer with --threads, or allow more memory or processes"
+    )]
+    Threads {
+        /// How many were to be started.
+        count: usize,
+        /// The system's own error.
+        source: io::Error,
+    },
+
     /// The caller asked to stop, and the work was not complete.
     #[error("stopped before the end")]
     Stopped,

@@ -5,6 +5,7 @@
 //! the number of workers, because each image's slot enters the queue before a worker takes it.
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -50,7 +51,7 @@ pub struct Extraction {
     pub failures: Vec<Failure>,
     /// From the first image asked for to the last features.
     pub elapsed: Duration,
-    /// From the start to the first batch's features, where there was a batch.
+    /// From the start to the first batch's features, those of one image, where there was a batch.
     pub first_batch: Option<Duration>,
 }
 
@@ -60,8 +61,8 @@ pub struct Extraction {
 /// Another thread may set `stop`: the batches under way are finished, and the call ends.
 ///
 /// # Errors
-/// [`Error::Stopped`] and [`Error::TooManyFailures`], and [`Error::Usage`] where no image could be read; whatever fails, what
-/// is computed stays in the journal.
+/// [`Error::Stopped`] and [`Error::TooManyFailures`], [`Error::Usage`] where no image could be read, and [`Error::Threads`];
+/// whatever fails, what is computed stays in the journal.
 pub fn extract(
     dataset: &Dataset,
     network: &Network,
@@ -76,15 +77,17 @@ pub fn extract(
     // Decoded images that may wait: enough that a batch is ready while another computes.
     let waiting = executor.max_batch() + options.threads;
     let result = thread::scope(|scope| {
-        let (jobs, slots) = ordered_queue(scope, dataset, &pending, waiting);
+        let refused = |source| Error::Threads { count: options.threads + 1, source };
+        let (jobs, slots) = ordered_queue(scope, dataset, &pending, waiting).map_err(refused)?;
         for _ in 0..options.threads {
             let jobs = jobs.clone();
-            scope.spawn(move || {
+            let decode = move || {
                 for job in jobs {
                     // The receiver is gone only where the run has already ended.
                     let _ = job.slot.send(load_stamped(&job.image.path, size, options));
                 }
-            });
+            };
+            thread::Builder::new().spawn_scoped(scope, decode).map_err(refused)?;
         }
         drop(jobs);
         Run::new(dataset, executor, journal, options, stop, observe).all(&pending, slots)
@@ -122,10 +125,10 @@ fn ordered_queue<'scope, 'a: 'scope>(
     dataset: &'a Dataset,
     positions: &'a [usize],
     waiting: usize,
-) -> (Receiver<Job<'a>>, Receiver<Receiver<Decoded>>) {
+) -> io::Result<(Receiver<Job<'a>>, Receiver<Receiver<Decoded>>)> {
     let (job_sender, jobs) = bounded(0);
     let (slot_sender, slots) = bounded(waiting);
-    scope.spawn(move || {
+    let hand_out = move || {
         for &position in positions {
             let (slot, result) = bounded(1);
             let image = &dataset.images[position];
@@ -133,8 +136,9 @@ fn ordered_queue<'scope, 'a: 'scope>(
                 return;
             }
         }
-    });
-    (jobs, slots)
+    };
+    thread::Builder::new().spawn_scoped(scope, hand_out)?;
+    Ok((jobs, slots))
 }
 
 /// An image of a batch: its place in the dataset, and the version of its file.
@@ -208,12 +212,19 @@ impl<'a> Run<'a> {
                 }
                 Err(error) => self.fail(Failure::new(&self.dataset.images[position].path, &error)),
             }
-            if batch.len() == self.executor.max_batch() {
+            if batch.len() == self.next_batch() {
                 self.submit(std::mem::take(&mut batch), &pixels)?;
                 pixels.clear();
             }
         }
         if batch.is_empty() { Ok(()) } else { self.submit(batch, &pixels) }
+    }
+
+    /// The size of the next batch. The first is one image: its features show after a fraction of a batch's time that all is
+    /// well, and features do not depend on the batch.
+    fn next_batch(&self) -> usize {
+        let is_first = self.computed == 0 && self.in_flight.is_empty();
+        if is_first { 1 } else { self.executor.max_batch() }
     }
 
     fn fail(&mut self, failure: Failure) {

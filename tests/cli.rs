@@ -191,3 +191,15 @@ fn summary_prints_the_parameters_of_vgg16() {
 fn help_names_the_exit_codes() {
     Fixture::new().run(&["--help"]).code(0).stdout(contains("finished, but some images failed"));
 }
+
+/// The system refuses threads where their stacks do not fit into the address space.
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_that_the_system_refuses_are_an_error() {
+    let fixture = Fixture::new();
+    let mut shell = assert_cmd::Command::new("sh");
+    shell.args(["-c", "ulimit -v 1000000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_vgg-wgpu"), "extract", "images"]);
+    shell.args(["--model", "pixels.json", "--weights", "untrained", "--device", "cpu", "--threads", "5000"]);
+    let refused = shell.current_dir(fixture.path("")).assert().code(1);
+    refused.stderr(contains("cannot start 5001 threads").and(contains("--threads")).and(contains("panicked").not()));
+}

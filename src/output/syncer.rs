@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
@@ -22,10 +22,11 @@ pub(super) struct Syncer {
 }
 
 impl Syncer {
-    pub fn start(file: Arc<File>) -> Syncer {
+    /// Fails where the system starts no thread.
+    pub fn start(file: Arc<File>) -> io::Result<Syncer> {
         let written = Arc::new(AtomicBool::new(false));
         let (stop, stopped) = bounded(0);
-        let thread = std::thread::spawn({
+        let thread = thread::Builder::new().spawn({
             let written = written.clone();
             move || {
                 while stopped.recv_timeout(SYNC_INTERVAL) == Err(RecvTimeoutError::Timeout) {
@@ -35,8 +36,8 @@ impl Syncer {
                 }
                 Ok(())
             }
-        });
-        Syncer { written, stop: Some(stop), thread: Some(thread) }
+        })?;
+        Ok(Syncer { written, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Something was written.
