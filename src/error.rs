@@ -39,13 +39,13 @@ pub enum Error {
     #[error("{0}")]
     Device(String),
 
-    /// The operating system refused to start threads.
+    /// The operating system refused to start a thread.
     #[error(
-        "cannot start {count} threads for images: {source}. Ask for fewer with --threads, or allow more memory or processes"
+        "cannot start a thread to {purpose}: {source}. Ask for fewer with --threads, or allow more memory or processes"
     )]
-    Threads {
-        /// How many were to be started.
-        count: usize,
+    Thread {
+        /// What it was to do, as in "to decode images".
+        purpose: &'static str,
         /// The system's own error.
         source: io::Error,
     },

@@ -61,7 +61,7 @@ pub struct Extraction {
 /// Another thread may set `stop`: the batches under way are finished, and the call ends.
 ///
 /// # Errors
-/// [`Error::Stopped`] and [`Error::TooManyFailures`], [`Error::Usage`] where no image could be read, and [`Error::Threads`];
+/// [`Error::Stopped`] and [`Error::TooManyFailures`], [`Error::Usage`] where no image could be read, and [`Error::Thread`];
 /// whatever fails, what is computed stays in the journal.
 pub fn extract(
     dataset: &Dataset,
@@ -77,7 +77,7 @@ pub fn extract(
     // Decoded images that may wait: enough that a batch is ready while another computes.
     let waiting = executor.max_batch() + options.threads;
     let result = thread::scope(|scope| {
-        let refused = |source| Error::Threads { count: options.threads + 1, source };
+        let refused = |source| Error::Thread { purpose: "decode images", source };
         let (jobs, slots) = ordered_queue(scope, dataset, &pending, waiting).map_err(refused)?;
         for _ in 0..options.threads {
             let jobs = jobs.clone();

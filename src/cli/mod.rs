@@ -58,12 +58,12 @@ fn open_model(args: &ModelArgs) -> Result<Model> {
     }
 }
 
-/// Compiles `network` for the device that the arguments name, and says which it is and why. A device that fails later is
-/// told on standard error, however quiet the command is, and replaced.
-fn executor(args: &DeviceArgs, network: Network, say: impl FnOnce(String)) -> Result<Box<dyn Executor>> {
+/// Compiles `network` for the device that the arguments name, and returns a line that says which it is and why. A device that
+/// fails later is told on standard error, however quiet the command is, and replaced.
+fn executor(args: &DeviceArgs, network: Network) -> Result<(Box<dyn Executor>, String)> {
     let device::Selected { device, reason } = device::select(&args.device)?;
     let notice = Box::new(|line: &str| say_always(&format!("warning: {line}")));
     let executor = FallbackExecutor::open(device, network, args.batch.map(Into::into), notice)?;
-    say(format!("device: {} ({reason}); batches of {}", executor.device(), executor.max_batch()));
-    Ok(Box::new(executor))
+    let line = format!("device: {} ({reason}); batches of {}", executor.device(), executor.max_batch());
+    Ok((Box::new(executor), line))
 }
