@@ -1,14 +1,19 @@
 //! A plan on a device: textures, pipelines and bind groups made once; one encoder and one submission a batch.
 
 use std::collections::{HashMap, VecDeque};
+use std::thread;
+
+use crossbeam_channel::bounded;
 
 use super::Adapter;
 use super::context::{Context, TEXEL_BYTES};
 use super::guard;
+use super::uploads::Uploads;
 use super::weights::{StepWeights, preprocess_table};
 use crate::executor::{Executor, Input, batch_len};
 use crate::network::Node;
-use crate::plan::{Dispatch, Layout, Plan, Shader};
+use crate::ops::Activation;
+use crate::plan::{Dispatch, Layout, Plan, Shader, Step};
 use crate::{Error, Network, Result, Tensor};
 
 /// Batches that may be under way: while one is read back, the next computes.
@@ -73,7 +78,7 @@ impl GpuExecutor {
             under_way: VecDeque::new(),
             submitted: 0,
         };
-        executor.compile()?;
+        executor.steps = executor.compile()?;
         Ok(executor)
     }
 
@@ -100,40 +105,75 @@ impl GpuExecutor {
         move || device.destroy()
     }
 
-    fn compile(&mut self) -> Result<()> {
-        let mut pipelines = HashMap::new();
-        let first_node = usize::from(self.network.preprocess.is_some());
-        for (index, step) in self.plan.steps.iter().enumerate() {
-            let (label, weights) = match (index.checked_sub(first_node), &self.network.preprocess) {
-                (Some(node), _) => {
-                    let node = &self.network.nodes[node];
-                    (format!("vgg.{}", node.layer), StepWeights::load(&node.op)?)
-                }
-                (None, Some(preprocess)) => {
-                    ("vgg.preprocess".to_owned(), StepWeights::Channels(preprocess_table(preprocess)))
-                }
-                (None, None) => unreachable!("the first step is a node's"),
+    /// Reads and uploads the weights, those of a step while another thread reads the next one's.
+    fn compile(&self) -> Result<Vec<Vec<Launch>>> {
+        thread::scope(|scope| {
+            let (sender, loaded) = bounded(1);
+            let load = move || {
+                // The receiver is gone only where another step has failed.
+                (0..self.plan.steps.len()).all(|index| sender.send(self.load(index)).is_ok())
             };
-            let mut kernels = HashMap::new();
-            let mut launches = Vec::new();
-            for dispatch in &step.dispatches {
-                let (shader, activation) = (dispatch.shader, dispatch.activation);
-                let pipeline =
-                    pipelines.entry((shader, activation)).or_insert_with(|| self.context.pipeline(shader, activation));
-                let kernel = match dispatch.weights {
-                    Some(part) if kernels.contains_key(&part) => kernels.get(&part),
-                    Some(part) => {
-                        let kernel = weights.upload(&self.context, dispatch.shader, part, &label)?;
-                        Some(&*kernels.entry(part).or_insert(kernel))
-                    }
-                    None => None,
-                };
-                launches.push(self.launch(dispatch, pipeline.clone(), kernel, &weights, &label));
+            thread::Builder::new()
+                .spawn_scoped(scope, load)
+                .map_err(|source| Error::Thread { purpose: "read the weights", source })?;
+            let mut pipelines = HashMap::new();
+            let mut uploads = Uploads::new(&self.context)?;
+            let mut steps = Vec::new();
+            for (step, loaded) in self.plan.steps.iter().zip(loaded) {
+                let (label, weights) = loaded?;
+                let known = pipelines.len();
+                let launches = self.launches(step, &weights, &label, &mut pipelines, &mut uploads)?;
+                if pipelines.len() > known {
+                    prepare(&launches, &mut uploads)?;
+                }
+                steps.push(launches);
             }
-            self.context.check()?;
-            self.steps.push(launches);
+            uploads.finish()?;
+            Ok(steps)
+        })
+    }
+
+    /// A step's label and weights.
+    fn load(&self, index: usize) -> Result<(String, StepWeights)> {
+        let first_node = usize::from(self.network.preprocess.is_some());
+        Ok(match (index.checked_sub(first_node), &self.network.preprocess) {
+            (Some(node), _) => {
+                let node = &self.network.nodes[node];
+                (format!("vgg.{}", node.layer), StepWeights::load(&node.op)?)
+            }
+            (None, Some(preprocess)) => {
+                ("vgg.preprocess".to_owned(), StepWeights::Channels(preprocess_table(preprocess)))
+            }
+            (None, None) => unreachable!("the first step is a node's"),
+        })
+    }
+
+    fn launches(
+        &self,
+        step: &Step,
+        weights: &StepWeights,
+        label: &str,
+        pipelines: &mut HashMap<(Shader, Activation), wgpu::ComputePipeline>,
+        uploads: &mut Uploads<'_>,
+    ) -> Result<Vec<Launch>> {
+        let mut kernels = HashMap::new();
+        let mut launches = Vec::new();
+        for dispatch in &step.dispatches {
+            let (shader, activation) = (dispatch.shader, dispatch.activation);
+            let pipeline =
+                pipelines.entry((shader, activation)).or_insert_with(|| self.context.pipeline(shader, activation));
+            let kernel = match dispatch.weights {
+                Some(part) if kernels.contains_key(&part) => kernels.get(&part),
+                Some(part) => {
+                    let kernel = weights.upload(&self.context, uploads, dispatch.shader, part, label)?;
+                    Some(&*kernels.entry(part).or_insert(kernel))
+                }
+                None => None,
+            };
+            launches.push(self.launch(dispatch, pipeline.clone(), kernel, weights, label));
         }
-        Ok(())
+        self.context.check()?;
+        Ok(launches)
     }
 
     fn launch(
@@ -253,7 +293,7 @@ impl Executor for GpuExecutor {
         let n = self.upload(input);
         let readback = self.submitted % DEPTH;
         let (layout, slot) = self.plan.output();
-        let mut encoder = self.context.device.create_command_encoder(&Default::default());
+        let mut encoder = self.context.encoder();
         self.encode(&mut encoder, 0..self.steps.len(), n);
         copy(&mut encoder, &self.slots[slot], &self.readbacks[readback], layout, n);
         let submission = self.context.queue.submit([encoder.finish()]);
@@ -275,7 +315,7 @@ impl Executor for GpuExecutor {
         let n = self.upload(input);
         let first_node = self.steps.len() - self.network.nodes.len();
         for (index, step) in self.plan.steps.iter().enumerate() {
-            let mut encoder = self.context.device.create_command_encoder(&Default::default());
+            let mut encoder = self.context.encoder();
             self.encode(&mut encoder, index..index + 1, n);
             let buffer = readback(&self.context, step.output, n);
             copy(&mut encoder, &self.slots[step.output_slot], &buffer, step.output, n);
@@ -289,6 +329,19 @@ impl Executor for GpuExecutor {
         }
         Ok(())
     }
+}
+
+/// Launches nothing: drivers that compile a shader when it is first launched do so while the next weights are read, and what
+/// is bound for the first time is cleared.
+fn prepare(launches: &[Launch], uploads: &mut Uploads<'_>) -> Result<()> {
+    let mut pass = uploads.encoder().begin_compute_pass(&Default::default());
+    for launch in launches {
+        pass.set_pipeline(&launch.pipeline);
+        pass.set_bind_group(0, &launch.bindings, &[]);
+        pass.dispatch_workgroups(0, 0, 0);
+    }
+    drop(pass);
+    uploads.submit()
 }
 
 /// The bytes between rows of a texture that is copied to a buffer.

@@ -4,6 +4,7 @@ mod adapter;
 mod context;
 mod executor;
 mod guard;
+mod uploads;
 mod weights;
 
 pub use adapter::{Adapter, adapters};

@@ -14,6 +14,9 @@ pub const CONV2D_QUADS: usize = 2;
 /// Samples that one thread of `dense.wgsl` computes: its `TILE_SAMPLES`.
 pub const DENSE_SAMPLES: usize = 4;
 
+/// The most that a layer of a dense layer's weights takes, as a rule: a layer is uploaded at once.
+const DENSE_LAYER_BYTES: usize = 32 << 20;
+
 /// What makes one node's output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
@@ -204,12 +207,12 @@ fn dense(
 ) -> Result<Vec<Dispatch>, String> {
     check_loop(from.quads())?;
     let inputs = from.quads() * 4;
-    let height = inputs.min(limits.max_texture_side / 4 * 4);
-    let layers = inputs.div_ceil(height);
-    let column_bytes = (height * layers * 16) as u64;
-    let most = ((limits.max_weights_bytes / column_bytes) as usize).clamp(1, limits.max_texture_side);
+    let most = ((limits.max_weights_bytes / (inputs * 16) as u64) as usize).clamp(1, limits.max_texture_side);
     let parts = to.quads().div_ceil(most);
     let part_quads = to.quads().div_ceil(parts);
+    let highest = (DENSE_LAYER_BYTES / (part_quads * 16)).min(limits.max_texture_side).max(4) / 4 * 4;
+    let layers = inputs.div_ceil(highest);
+    let height = inputs.div_ceil(layers).next_multiple_of(4);
     let dispatch = |first: usize| {
         let quads = part_quads.min(to.quads() - first);
         let numbers = [from.width, from.quads(), height, to.width, first, quads, batch];
