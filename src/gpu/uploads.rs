@@ -4,7 +4,7 @@ use super::context::{Context, TEXEL_BYTES};
 use crate::{Error, Result};
 
 /// The size of a buffer: a texture's layer of weights as a rule. Drivers may copy what they are given.
-const BUFFER_BYTES: usize = 32 << 20;
+const BUFFER_BYTES: usize = 16 << 20;
 
 /// Copies texels to textures through two buffers in turn: one is filled while the device copies from the other. They are used
 /// again and again, because to be given new memory for every write takes longer than to fill it.

@@ -15,7 +15,7 @@ pub const CONV2D_QUADS: usize = 2;
 pub const DENSE_SAMPLES: usize = 4;
 
 /// The most that a layer of a dense layer's weights takes, as a rule: a layer is uploaded at once.
-const DENSE_LAYER_BYTES: usize = 32 << 20;
+const DENSE_LAYER_BYTES: usize = 16 << 20;
 
 /// What makes one node's output.
 #[derive(Debug, Clone, PartialEq)]
