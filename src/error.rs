@@ -39,6 +39,17 @@ pub enum Error {
     #[error("{0}")]
     Device(String),
 
+    /// The operating system refused to start a thread.
+    #[error(
+        "cannot start a thread to {purpose}: {source}. Ask for fewer with --threads, or allow more memory or processes"
+    )]
+    Thread {
+        /// What it was to do, as in "to decode images".
+        purpose: &'static str,
+        /// The system's own error.
+        source: io::Error,
+    },
+
     /// The caller asked to stop, and the work was not complete.
     #[error("stopped before the end")]
     Stopped,

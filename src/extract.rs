@@ -6,6 +6,7 @@
 //! slot enters the queue before a worker takes it.
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -56,7 +57,7 @@ pub struct Extraction {
     pub failures: Vec<Failure>,
     /// From the first image asked for to the last features.
     pub elapsed: Duration,
-    /// From the start to the first batch's features, where there was a batch.
+    /// From the start to the first batch's features, those of one image, where there was a batch.
     pub first_batch: Option<Duration>,
     /// What that time was spent on.
     pub stages: StageTimes,
@@ -81,8 +82,8 @@ pub struct StageTimes {
 /// Another thread may set `stop`: the batches under way are finished, and the call ends.
 ///
 /// # Errors
-/// [`Error::Stopped`] and [`Error::TooManyFailures`], [`Error::Usage`] where no image could be read, and [`Error::Io`] where the
-/// folder is gone ([`Dataset::check_disk`]); whatever fails, what is computed stays in the journal.
+/// [`Error::Stopped`] and [`Error::TooManyFailures`], [`Error::Usage`] where no image could be read, [`Error::Io`] where the
+/// folder is gone ([`Dataset::check_disk`]), and [`Error::Thread`]; whatever fails, what is computed stays in the journal.
 pub fn extract(
     dataset: &Dataset,
     network: &Network,
@@ -101,11 +102,12 @@ pub fn extract(
     // Before the workers start: its clock counts their time.
     let run = Run::new(dataset, executor, journal, options, stop, observe);
     let mut result = thread::scope(|scope| {
-        let (jobs, slots) = ordered_queue(scope, dataset, &pending, waiting);
+        let refused = |source| Error::Thread { purpose: "decode images", source };
+        let (jobs, slots) = ordered_queue(scope, dataset, &pending, waiting).map_err(refused)?;
         for _ in 0..options.threads {
             let jobs = jobs.clone();
             let decoding_time = &decoding_time;
-            scope.spawn(move || {
+            let decode = move || {
                 let mut decoder = Decoder::new(decoding, options.decoder);
                 for job in jobs {
                     let start = Instant::now();
@@ -115,7 +117,8 @@ pub fn extract(
                     // The receiver is gone only where the run has already ended.
                     let _ = job.slot.send(decoded);
                 }
-            });
+            };
+            thread::Builder::new().spawn_scoped(scope, decode).map_err(refused)?;
         }
         drop(jobs);
         run.all(&pending, slots)
@@ -155,10 +158,10 @@ fn ordered_queue<'scope, 'a: 'scope>(
     dataset: &'a Dataset,
     positions: &'a [usize],
     waiting: usize,
-) -> (Receiver<Job<'a>>, Receiver<Receiver<Decoded>>) {
+) -> io::Result<(Receiver<Job<'a>>, Receiver<Receiver<Decoded>>)> {
     let (job_sender, jobs) = bounded(0);
     let (slot_sender, slots) = bounded(waiting);
-    scope.spawn(move || {
+    let hand_out = move || {
         for &position in positions {
             let (slot, result) = bounded(1);
             let image = &dataset.images[position];
@@ -166,8 +169,9 @@ fn ordered_queue<'scope, 'a: 'scope>(
                 return;
             }
         }
-    });
-    (jobs, slots)
+    };
+    thread::Builder::new().spawn_scoped(scope, hand_out)?;
+    Ok((jobs, slots))
 }
 
 /// An image of a batch: its place in the dataset, and the version of its file.
@@ -252,12 +256,19 @@ impl<'a> Run<'a> {
                     self.fail(Failure::new(&self.dataset.images[position].path, &error));
                 }
             }
-            if batch.len() == self.executor.max_batch() {
+            if batch.len() == self.next_batch() {
                 self.submit(std::mem::take(&mut batch), &pixels)?;
                 pixels.clear();
             }
         }
         if batch.is_empty() { Ok(()) } else { self.submit(batch, &pixels) }
+    }
+
+    /// The size of the next batch. The first is one image: its features show after a fraction of a batch's time that all is
+    /// well, and features do not depend on the batch.
+    fn next_batch(&self) -> usize {
+        let is_first = self.computed == 0 && self.in_flight.is_empty();
+        if is_first { 1 } else { self.executor.max_batch() }
     }
 
     fn fail(&mut self, failure: Failure) {

@@ -203,3 +203,20 @@ fn summary_prints_the_parameters_of_vgg16() {
 fn help_names_the_exit_codes() {
     Fixture::new().run(&["--help"]).code(0).stdout(contains("finished, but some images failed"));
 }
+
+/// The address space has room for the stacks of some decoding threads, and beside them for all else.
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_that_the_system_refuses_are_an_error() {
+    const STACK_KB: usize = 1 << 20;
+    let fixture = Fixture::new();
+    let others = 3 + std::thread::available_parallelism().unwrap().get();
+    let limit = (others + 5) * STACK_KB + STACK_KB * 9 / 10;
+    let limited = format!("ulimit -v {limit}; exec \"$0\" \"$@\"");
+    let mut shell = assert_cmd::Command::new("sh");
+    shell.args(["-c", &limited, env!("CARGO_BIN_EXE_vgg-wgpu"), "extract", "images", "--model", "pixels.json"]);
+    shell.args(["--weights", "untrained", "--device", "cpu", "--threads", "20"]);
+    shell.env("RUST_MIN_STACK", (STACK_KB << 10).to_string()).current_dir(fixture.path(""));
+    let refused = shell.timeout(std::time::Duration::from_secs(60)).assert().code(1);
+    refused.stderr(contains("cannot start a thread to decode images").and(contains("panicked").not()));
+}

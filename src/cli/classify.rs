@@ -19,7 +19,8 @@ pub fn run(args: ClassifyArgs) -> Result<Outcome> {
         None => labels::numbered(classes),
     };
     let size = network.image_size().ok_or_else(|| Error::Usage("this network takes values, not images".into()))?;
-    let mut executor = super::executor(&args.device, network, TuneMode::Cached, |line| eprintln!("{line}"))?;
+    let (mut executor, device) = super::executor(&args.device, network, TuneMode::Cached)?;
+    eprintln!("{device}");
     let mut outcome = Outcome::Complete;
     for path in &args.files {
         let pixels = match load_pixels(path, size, args.images.resize.into()) {

@@ -2,8 +2,10 @@
 
 use std::fmt::{Display, Write as _};
 use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -14,7 +16,7 @@ use vgg_wgpu::output::pickle::check_destination;
 use vgg_wgpu::output::resume::take_finished;
 use vgg_wgpu::output::{Digest, FailureKind, Identity, Journal, OutputFiles, Session, finish};
 use vgg_wgpu::progress::{Progress, ProgressMode};
-use vgg_wgpu::{Error, Executor, Network, Result};
+use vgg_wgpu::{Error, Executor, Model, Network, Result};
 
 use super::args::{ExtractArgs, Tune};
 use super::exit::Outcome;
@@ -94,13 +96,9 @@ pub fn run(args: ExtractArgs) -> Result<Outcome> {
     say_dataset(&dataset, &args);
 
     let options = options(&args);
-    let identity = Identity::of(&model, args.images.preprocess.into(), &options, args.key.into())?;
-    let mut journal = Journal::open(&files, identity.clone(), &dataset, args.restart)?;
-    // Again, because a process that held the journal until now has made the output.
-    check_destination(&files.features, args.may_replace())?;
     let work = Work { args: &args, dataset: &dataset, files: &files, network, options, stop };
-    let computed = work.compute(&mut journal).inspect_err(|_| say_kept(&journal, &dataset));
-    let (extraction, device) = computed?;
+    let (journal, extraction, device) = work.fill_journal(&model)?;
+    let identity = journal.identity().clone();
     let output = work.finish(journal, &extraction)?;
 
     let summary = summarise(&work, &extraction, &identity, output, device);
@@ -166,6 +164,9 @@ fn check_output(files: &OutputFiles, args: &ExtractArgs) -> Result<()> {
     }
 }
 
+/// An executor, and what to say of it, when its weights are read.
+type Opening<'scope> = ScopedJoinHandle<'scope, Result<(Box<dyn Executor>, String)>>;
+
 /// What the steps of a run share.
 struct Work<'a> {
     args: &'a ExtractArgs,
@@ -177,14 +178,38 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Fills the journal, and returns the device that did it.
-    fn compute(&self, journal: &mut Journal) -> Result<(Extraction, String)> {
+    /// Computes what the journal lacks, and returns the device that did it. Two threads read the weights side by side: one for
+    /// their digest, without which nothing in a journal may be reused, the other to compute with them.
+    fn fill_journal(&self, model: &Model) -> Result<(Journal, Extraction, String)> {
+        thread::scope(|scope| {
+            let tune = tune_mode(self.args.tune, self.dataset.images.len());
+            let open = move || super::executor(&self.args.device, self.network.clone(), tune);
+            let executor = thread::Builder::new()
+                .spawn_scoped(scope, open)
+                .map_err(|source| Error::Thread { purpose: "read the weights", source })?;
+            let mut journal = self.open_journal(model)?;
+            let computed = self.compute(&mut journal, executor).inspect_err(|_| say_kept(&journal, self.dataset));
+            let (extraction, device) = computed?;
+            Ok((journal, extraction, device))
+        })
+    }
+
+    fn open_journal(&self, model: &Model) -> Result<Journal> {
+        let args = self.args;
+        let identity = Identity::of(model, args.images.preprocess.into(), &self.options, args.key.into())?;
+        let journal = Journal::open(self.files, identity, self.dataset, args.restart)?;
+        // Again, because a process that held the journal until now has made the output.
+        check_destination(&self.files.features, args.may_replace())?;
+        Ok(journal)
+    }
+
+    fn compute(&self, journal: &mut Journal, executor: Opening<'_>) -> Result<(Extraction, String)> {
         let args = self.args;
         let interrupted = journal.done();
         let finished = if args.resume { take_finished(journal, self.dataset, self.files, self.stop)? } else { 0 };
         self.say_reused(journal, interrupted, finished);
-        let tune = tune_mode(args.tune, journal.pending().len());
-        let mut executor = super::executor(&args.device, self.network.clone(), tune, |line| args.say(line))?;
+        let (mut executor, line) = executor.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        args.say(line);
         self.add_session(journal, executor.as_ref())?;
 
         let mode = if args.quiet { ProgressMode::Quiet } else { ProgressMode::Auto };

@@ -141,8 +141,8 @@ pub struct Panels {
     /// Columns with zeros up to whole panels.
     pub columns: usize,
     matrices: usize,
-    /// `[panels, matrices, terms, columns of a panel]`.
-    values: Vec<Line>,
+    /// `[panels, matrices, terms, columns of a panel]`, from the first whole cache line on.
+    values: Vec<f32>,
 }
 
 impl Panels {
@@ -151,10 +151,13 @@ impl Panels {
     pub fn pack(matrices: usize, terms: usize, columns: usize, fill: impl Fn(usize, &mut [f32]) + Sync) -> Panels {
         let block = Block::of_this_processor();
         let (terms, columns) = (terms.next_multiple_of(GROUP), columns.next_multiple_of(block.columns));
-        let mut values = vec![Line::zeroed(); matrices * terms * columns / GROUP];
-        let panel_len = matrices * terms * block.columns / GROUP;
-        values.par_chunks_mut(panel_len).enumerate().for_each(|(index, panel)| {
-            fill(index * block.columns, bytemuck::cast_slice_mut(panel));
+        let (len, panel_len) = (matrices * terms * columns, matrices * terms * block.columns);
+        // Zeros that come from the system as they are touched: by all threads.
+        let mut values = vec![0.0; len + GROUP];
+        let (_, lines, _) = bytemuck::pod_align_to_mut::<f32, Line>(&mut values);
+        let values_of_lines: &mut [f32] = bytemuck::cast_slice_mut(lines);
+        values_of_lines[..len].par_chunks_mut(panel_len).enumerate().for_each(|(index, panel)| {
+            fill(index * block.columns, panel);
         });
         Panels { block, terms, columns, matrices, values }
     }
@@ -163,7 +166,8 @@ impl Panels {
     pub fn panel(&self, matrix: usize, column: usize) -> &[f32] {
         let len = self.terms * self.block.columns;
         let index = column / self.block.columns * self.matrices + matrix;
-        &bytemuck::cast_slice(&self.values)[index * len..][..len]
+        let (_, lines, _) = bytemuck::pod_align_to::<f32, Line>(&self.values);
+        &bytemuck::cast_slice(lines)[index * len..][..len]
     }
 }
 

@@ -82,6 +82,11 @@ impl Context {
         waited.map(drop).map_err(|problem| Error::Device(format!("the GPU does not answer: {problem}")))
     }
 
+    /// Commands to be submitted.
+    pub fn encoder(&self) -> wgpu::CommandEncoder {
+        self.device.create_command_encoder(&Default::default())
+    }
+
     /// A texture of zeros.
     pub fn texture(&self, label: &str, size: TextureSize) -> wgpu::Texture {
         self.device.create_texture(&wgpu::TextureDescriptor {

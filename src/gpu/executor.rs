@@ -1,17 +1,21 @@
 //! A plan on a device: textures, pipelines and bind groups made once; one encoder and one submission a batch.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
+use std::thread;
 use std::time::Instant;
+
+use crossbeam_channel::bounded;
 
 use super::Adapter;
 use super::context::{Context, TEXEL_BYTES};
 use super::guard;
+use super::uploads::Uploads;
 use super::weights::{StepWeights, preprocess_table};
 use crate::executor::{Executor, Input, batch_len};
 use crate::network::Node;
 use crate::ops::Op;
-use crate::plan::{Dispatch, Layout, Plan, Shader};
+use crate::plan::{Dispatch, Layout, Plan, Shader, Step};
 use crate::{Error, Network, Result, Tensor};
 
 /// Batches that may be under way: while one is read back, the next computes.
@@ -38,6 +42,9 @@ pub(super) struct Launch {
     bindings: wgpu::BindGroup,
     dispatch: Dispatch,
 }
+
+/// Reads the weights of an op, or makes some.
+type LoadWeights = fn(&Op) -> Result<StepWeights>;
 
 /// A batch submitted and not yet collected.
 pub(super) struct UnderWay {
@@ -73,7 +80,7 @@ impl GpuExecutor {
         context: Context,
         device: String,
         guard: usize,
-        load: impl Fn(&Op) -> Result<StepWeights>,
+        load: LoadWeights,
     ) -> Result<GpuExecutor> {
         let slots = plan.slots.iter().map(|&size| guard::slot(&context, size, guard)).collect();
         let pixels = plan
@@ -92,7 +99,7 @@ impl GpuExecutor {
             under_way: VecDeque::new(),
             submitted: 0,
         };
-        executor.compile(load)?;
+        executor.steps = executor.compile(load)?;
         Ok(executor)
     }
 
@@ -121,7 +128,7 @@ impl GpuExecutor {
 
     /// Seconds that the device takes for `n` samples, whatever is in its textures.
     pub(super) fn time(&self, n: usize) -> Result<f64> {
-        let mut encoder = self.context.device.create_command_encoder(&Default::default());
+        let mut encoder = self.context.encoder();
         self.encode(&mut encoder, 0..self.steps.len(), n, None);
         let start = Instant::now();
         let submission = self.context.queue.submit([encoder.finish()]);
@@ -134,37 +141,72 @@ impl GpuExecutor {
         self.context
     }
 
-    fn compile(&mut self, load: impl Fn(&Op) -> Result<StepWeights>) -> Result<()> {
-        let first_node = usize::from(self.network.preprocess.is_some());
-        for (index, step) in self.plan.steps.iter().enumerate() {
-            let (label, weights) = match (index.checked_sub(first_node), &self.network.preprocess) {
-                (Some(node), _) => {
-                    let node = &self.network.nodes[node];
-                    (format!("vgg.{}", node.layer), load(&node.op)?)
-                }
-                (None, Some(preprocess)) => {
-                    ("vgg.preprocess".to_owned(), StepWeights::Channels(preprocess_table(preprocess)))
-                }
-                (None, None) => unreachable!("the first step is a node's"),
+    /// Reads and uploads the weights, those of a step while another thread reads the next one's.
+    fn compile(&self, load: LoadWeights) -> Result<Vec<Vec<Launch>>> {
+        thread::scope(|scope| {
+            let (sender, loaded) = bounded(1);
+            let load = move || {
+                // The receiver is gone only where another step has failed.
+                (0..self.plan.steps.len()).all(|index| sender.send(self.load(index, load)).is_ok())
             };
-            let mut kernels = HashMap::new();
-            let mut launches = Vec::new();
-            for dispatch in &step.dispatches {
-                let pipeline = self.context.pipeline(dispatch.shader, dispatch.activation);
-                let kernel = match dispatch.weights {
-                    Some(part) if kernels.contains_key(&part) => kernels.get(&part),
-                    Some(part) => {
-                        let kernel = weights.upload(&self.context, dispatch.shader, part, &label)?;
-                        Some(&*kernels.entry(part).or_insert(kernel))
-                    }
-                    None => None,
-                };
-                launches.push(self.launch(dispatch, pipeline, kernel, &weights, &label));
+            thread::Builder::new()
+                .spawn_scoped(scope, load)
+                .map_err(|source| Error::Thread { purpose: "read the weights", source })?;
+            let mut prepared = HashSet::new();
+            let mut uploads = Uploads::new(&self.context)?;
+            let mut steps = Vec::new();
+            for (step, loaded) in self.plan.steps.iter().zip(loaded) {
+                let (label, weights) = loaded?;
+                let launches = self.launches(step, &weights, &label, &mut uploads)?;
+                let shaders = step.dispatches.iter().map(|dispatch| (dispatch.shader, dispatch.activation));
+                if shaders.filter(|&shader| prepared.insert(shader)).count() > 0 {
+                    prepare(&launches, &mut uploads)?;
+                }
+                steps.push(launches);
             }
-            self.context.check()?;
-            self.steps.push(launches);
+            uploads.finish()?;
+            Ok(steps)
+        })
+    }
+
+    /// A step's label and weights.
+    fn load(&self, index: usize, load: LoadWeights) -> Result<(String, StepWeights)> {
+        let first_node = usize::from(self.network.preprocess.is_some());
+        Ok(match (index.checked_sub(first_node), &self.network.preprocess) {
+            (Some(node), _) => {
+                let node = &self.network.nodes[node];
+                (format!("vgg.{}", node.layer), load(&node.op)?)
+            }
+            (None, Some(preprocess)) => {
+                ("vgg.preprocess".to_owned(), StepWeights::Channels(preprocess_table(preprocess)))
+            }
+            (None, None) => unreachable!("the first step is a node's"),
+        })
+    }
+
+    fn launches(
+        &self,
+        step: &Step,
+        weights: &StepWeights,
+        label: &str,
+        uploads: &mut Uploads<'_>,
+    ) -> Result<Vec<Launch>> {
+        let mut kernels = HashMap::new();
+        let mut launches = Vec::new();
+        for dispatch in &step.dispatches {
+            let pipeline = self.context.pipeline(dispatch.shader, dispatch.activation);
+            let kernel = match dispatch.weights {
+                Some(part) if kernels.contains_key(&part) => kernels.get(&part),
+                Some(part) => {
+                    let kernel = weights.upload(&self.context, uploads, dispatch.shader, part, label)?;
+                    Some(&*kernels.entry(part).or_insert(kernel))
+                }
+                None => None,
+            };
+            launches.push(self.launch(dispatch, pipeline, kernel, weights, label));
         }
-        Ok(())
+        self.context.check()?;
+        Ok(launches)
     }
 
     fn launch(
@@ -295,7 +337,7 @@ impl Executor for GpuExecutor {
         let n = self.upload(input);
         let readback = self.submitted % DEPTH;
         let (layout, slot) = self.plan.output();
-        let mut encoder = self.context.device.create_command_encoder(&Default::default());
+        let mut encoder = self.context.encoder();
         self.encode(&mut encoder, 0..self.steps.len(), n, None);
         copy(&mut encoder, &self.slots[slot], &self.readbacks[readback], layout, n);
         let submission = self.context.queue.submit([encoder.finish()]);
@@ -316,7 +358,7 @@ impl Executor for GpuExecutor {
         assert!(self.under_way.is_empty(), "a trace uses the textures of batches under way: collect them first");
         let n = self.upload(input);
         for (index, step) in self.plan.steps.iter().enumerate() {
-            let mut encoder = self.context.device.create_command_encoder(&Default::default());
+            let mut encoder = self.context.encoder();
             self.encode(&mut encoder, index..index + 1, n, None);
             let buffer = readback(&self.context, step.output, n);
             copy(&mut encoder, &self.slots[step.output_slot], &buffer, step.output, n);
@@ -330,6 +372,19 @@ impl Executor for GpuExecutor {
         }
         Ok(())
     }
+}
+
+/// Launches nothing: drivers that compile a shader when it is first launched do so while the next weights are read, and what
+/// is bound for the first time is cleared.
+fn prepare(launches: &[Launch], uploads: &mut Uploads<'_>) -> Result<()> {
+    let mut pass = uploads.encoder().begin_compute_pass(&Default::default());
+    for launch in launches {
+        pass.set_pipeline(&launch.pipeline);
+        pass.set_bind_group(0, &launch.bindings, &[]);
+        pass.dispatch_workgroups(0, 0, 0);
+    }
+    drop(pass);
+    uploads.submit()
 }
 
 /// The bytes between rows of a texture that is copied to a buffer.

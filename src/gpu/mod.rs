@@ -6,6 +6,7 @@ mod executor;
 mod guard;
 mod profile;
 pub mod tuner;
+mod uploads;
 mod weights;
 
 pub use adapter::{Adapter, adapters};

@@ -1,13 +1,11 @@
 //! Weights in the texels that shaders read them from.
 
 use super::context::Context;
+use super::uploads::Uploads;
 use crate::Result;
 use crate::ops::conv2d::LinearWeights;
 use crate::ops::{BatchNorm, Op, Preprocess, winograd};
 use crate::plan::{Shader, Weights};
-
-/// How much is handed to the driver before it is waited for: drivers copy what they are given, and hold it until then.
-const UPLOAD_BYTES: usize = 32 << 20;
 
 /// What the dispatches of one step share: a kernel and values for each output channel.
 pub enum StepWeights {
@@ -57,7 +55,14 @@ impl StepWeights {
     }
 
     /// Uploads the part of the kernel that `part` describes.
-    pub fn upload(&self, context: &Context, shader: Shader, part: Weights, label: &str) -> Result<wgpu::Texture> {
+    pub fn upload(
+        &self,
+        context: &Context,
+        uploads: &mut Uploads<'_>,
+        shader: Shader,
+        part: Weights,
+        label: &str,
+    ) -> Result<wgpu::Texture> {
         let texture = context.texture(label, part.size);
         let weights = match self {
             StepWeights::Linear(weights) => weights,
@@ -66,17 +71,17 @@ impl StepWeights {
         };
         let channels = weights.bias.len();
         match shader {
-            Shader::Dense | Shader::DenseSplit => upload_dense(context, &texture, &weights.kernel, channels, part)?,
+            Shader::Dense | Shader::DenseSplit => upload_dense(uploads, &texture, &weights.kernel, channels, part)?,
             Shader::WinogradProduct => {
                 let transformed = winograd::transform_kernel(&weights.kernel, weights.kernel.len() / 9);
-                upload_conv2d(context, &texture, &transformed, channels, part)?;
+                upload_conv2d(uploads, &texture, &transformed, channels, part)?;
             }
             Shader::WinogradProductTiled(_) => {
                 let transformed = winograd::transform_kernel(&weights.kernel, weights.kernel.len() / 9);
-                upload_taps(context, &texture, &transformed, channels, part)?;
+                upload_taps(uploads, &texture, &transformed, channels, part)?;
             }
-            Shader::Conv2dTiled(_) => upload_taps(context, &texture, &weights.kernel, channels, part)?,
-            _ => upload_conv2d(context, &texture, &weights.kernel, channels, part)?,
+            Shader::Conv2dTiled(_) => upload_taps(uploads, &texture, &weights.kernel, channels, part)?,
+            _ => upload_conv2d(uploads, &texture, &weights.kernel, channels, part)?,
         }
         Ok(texture)
     }
@@ -84,7 +89,7 @@ impl StepWeights {
 
 /// `[taps, c_in, c_out]` to a layer for each tap: rows of quads of output channels, columns of input channels.
 fn upload_conv2d(
-    context: &Context,
+    uploads: &mut Uploads<'_>,
     texture: &wgpu::Texture,
     kernel: &[f32],
     c_out: usize,
@@ -98,44 +103,47 @@ fn upload_conv2d(
                 texels[(o / 4 * part.size.width + i) * 4 + o % 4] = value;
             }
         }
-        context.write_rows(texture, tap, 0, part.size.width, &texels);
-    }
-    flush(context)
-}
-
-/// `[taps, c_in, c_out]` to a layer for each tap: rows of input channels, columns of quads of output channels.
-fn upload_taps(context: &Context, texture: &wgpu::Texture, kernel: &[f32], c_out: usize, part: Weights) -> Result<()> {
-    for (tap, kernel) in kernel.chunks_exact(kernel.len() / part.size.layers).enumerate() {
-        let mut texels = vec![0.0; kernel.len() / c_out * part.size.width * 4];
-        for (texels, row) in texels.chunks_exact_mut(part.size.width * 4).zip(kernel.chunks_exact(c_out)) {
-            texels[..c_out].copy_from_slice(row);
-        }
-        context.write_rows(texture, tap, 0, part.size.width, &texels);
-    }
-    flush(context)
-}
-
-/// `[inputs, units]` to a row for each input, columns of quads of units, in as many layers as the rows need.
-fn upload_dense(context: &Context, texture: &wgpu::Texture, kernel: &[f32], units: usize, part: Weights) -> Result<()> {
-    let [first, count] = part.quads;
-    let columns = 4 * first..(4 * (first + count)).min(units);
-    let rows_at_once = (UPLOAD_BYTES / (part.size.width * 16)).clamp(1, part.size.height);
-    for (layer, kernel) in kernel.chunks(part.size.height * units).enumerate() {
-        for (block, kernel) in kernel.chunks(rows_at_once * units).enumerate() {
-            let mut texels = vec![0.0; kernel.len() / units * part.size.width * 4];
-            for (texels, row) in texels.chunks_exact_mut(part.size.width * 4).zip(kernel.chunks_exact(units)) {
-                texels[..columns.len()].copy_from_slice(&row[columns.clone()]);
-            }
-            context.write_rows(texture, layer, block * rows_at_once, part.size.width, &texels);
-            flush(context)?;
-        }
+        uploads.write_rows(texture, tap, 0, part.size.width, &texels)?;
     }
     Ok(())
 }
 
-fn flush(context: &Context) -> Result<()> {
-    context.queue.submit([]);
-    context.wait()
+/// `[taps, c_in, c_out]` to a layer for each tap: rows of input channels, columns of quads of output channels.
+fn upload_taps(
+    uploads: &mut Uploads<'_>,
+    texture: &wgpu::Texture,
+    kernel: &[f32],
+    c_out: usize,
+    part: Weights,
+) -> Result<()> {
+    for (tap, kernel) in kernel.chunks_exact(kernel.len() / part.size.layers).enumerate() {
+        let mut texels = vec![0.0; part.size.height * part.size.width * 4];
+        for (texels, row) in texels.chunks_exact_mut(part.size.width * 4).zip(kernel.chunks_exact(c_out)) {
+            texels[..c_out].copy_from_slice(row);
+        }
+        uploads.write_rows(texture, tap, 0, part.size.width, &texels)?;
+    }
+    Ok(())
+}
+
+/// `[inputs, units]` to a row for each input, columns of quads of units, in as many layers as the rows need.
+fn upload_dense(
+    uploads: &mut Uploads<'_>,
+    texture: &wgpu::Texture,
+    kernel: &[f32],
+    units: usize,
+    part: Weights,
+) -> Result<()> {
+    let [first, count] = part.quads;
+    let columns = 4 * first..(4 * (first + count)).min(units);
+    for (layer, kernel) in kernel.chunks(part.size.height * units).enumerate() {
+        let mut texels = vec![0.0; part.size.height * part.size.width * 4];
+        for (texels, row) in texels.chunks_exact_mut(part.size.width * 4).zip(kernel.chunks_exact(units)) {
+            texels[..columns.len()].copy_from_slice(&row[columns.clone()]);
+        }
+        uploads.write_rows(texture, layer, 0, part.size.width, &texels)?;
+    }
+    Ok(())
 }
 
 /// `scale` filled up to whole quads, then `shift`.

@@ -80,7 +80,7 @@ impl Journal {
             cut_bytes: 0,
             may_delete: false,
             body: Vec::new(),
-            syncer: Syncer::start(file.clone(), path.clone()),
+            syncer: Syncer::start(file.clone(), path.clone()).map_err(Error::io("start a thread for", path))?,
             file,
         };
         journal.check_magic()?;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
@@ -25,11 +25,12 @@ pub(super) struct Syncer {
 }
 
 impl Syncer {
-    /// The thread for `file`, which `path` leads to; where it no longer does, that is an error too.
-    pub fn start(file: Arc<File>, path: PathBuf) -> Syncer {
+    /// The thread for `file`, which `path` leads to; where it no longer does, that is an error too. So is a system that
+    /// starts no thread.
+    pub fn start(file: Arc<File>, path: PathBuf) -> io::Result<Syncer> {
         let written = Arc::new(AtomicBool::new(false));
         let (stop, stopped) = bounded(0);
-        let thread = std::thread::spawn({
+        let thread = thread::Builder::new().spawn({
             let written = written.clone();
             move || {
                 while stopped.recv_timeout(SYNC_INTERVAL) == Err(RecvTimeoutError::Timeout) {
@@ -40,8 +41,8 @@ impl Syncer {
                 }
                 Ok(())
             }
-        });
-        Syncer { written, stop: Some(stop), thread: Some(thread) }
+        })?;
+        Ok(Syncer { written, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Something was written.

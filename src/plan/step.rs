@@ -22,6 +22,9 @@ pub const SPLIT_THREADS: usize = 32 * SPLIT_QUADS;
 /// Bytes of workgroup memory that it takes: for each thread, a quad of its `ROUND` of 4 samples.
 pub const SPLIT_BYTES: usize = SPLIT_THREADS * 4 * 16;
 
+/// The most that a layer of a dense layer's weights takes, as a rule: a layer is uploaded at once.
+const DENSE_LAYER_BYTES: usize = 16 << 20;
+
 /// What makes one node's output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
@@ -234,12 +237,12 @@ fn dense(
     let (batch, limits) = (slots.batch, slots.limits);
     check_loop(from.quads())?;
     let inputs = from.quads() * 4;
-    let height = inputs.min(limits.max_texture_side / 4 * 4);
-    let layers = inputs.div_ceil(height);
-    let column_bytes = (height * layers * 16) as u64;
-    let most = ((limits.max_weights_bytes / column_bytes) as usize).clamp(1, limits.max_texture_side);
+    let most = ((limits.max_weights_bytes / (inputs * 16) as u64) as usize).clamp(1, limits.max_texture_side);
     let parts = to.quads().div_ceil(most);
     let part_quads = to.quads().div_ceil(parts);
+    let highest = (DENSE_LAYER_BYTES / (part_quads * 16)).min(limits.max_texture_side).max(4) / 4 * 4;
+    let layers = inputs.div_ceil(highest);
+    let height = inputs.div_ceil(layers).next_multiple_of(4);
     let dispatch = |first: usize| {
         let quads = part_quads.min(to.quads() - first);
         let numbers = [from.width, from.quads(), height, to.width, first, quads, batch];

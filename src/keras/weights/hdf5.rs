@@ -6,10 +6,11 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::sync::{Arc, Mutex};
+use std::io;
+use std::sync::Arc;
 
 use hdf5_pure::{AttrValue, File, FormatError, Group, Source};
+use rayon::prelude::*;
 
 use super::storage::{self, Place, Precision};
 use crate::parameter::ParameterSource;
@@ -18,10 +19,13 @@ use crate::{Error, Result};
 /// What every HDF5 file begins with.
 pub const SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
 
+/// What one thread reads at a time of a tensor that several read.
+const READ_BYTES: usize = 4 << 20;
+
 /// A part of a file: all of it, or a stored entry of an archive.
 #[derive(Debug)]
 pub struct Region {
-    file: Mutex<fs::File>,
+    file: fs::File,
     start: u64,
     len: u64,
 }
@@ -29,17 +33,34 @@ pub struct Region {
 impl Region {
     /// `len` bytes of `file` from `start` on.
     pub fn new(file: fs::File, start: u64, len: u64) -> Region {
-        Region { file: Mutex::new(file), start, len }
+        Region { file, start, len }
     }
 
     fn read(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
         if offset.checked_add(bytes.len() as u64).is_none_or(|end| end > self.len) {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a read beyond the end"));
         }
-        let mut file = self.file.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        file.seek(SeekFrom::Start(self.start + offset))?;
-        file.read_exact(bytes)
+        read_exact_at(&self.file, bytes, self.start + offset)
     }
+}
+
+/// Reads without moving a place in the file that others would share.
+#[cfg(unix)]
+fn read_exact_at(file: &fs::File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &fs::File, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, bytes, offset) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => (bytes, offset) = (&mut bytes[count..], offset + count as u64),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// The region as `hdf5-pure` reads it.
@@ -164,8 +185,12 @@ impl ParameterSource for StoredTensor {
         let values = match self.place {
             Place::OnePiece { address } => {
                 let mut values = vec![0f32; len];
-                let bytes = bytemuck::cast_slice_mut(&mut values);
-                self.hdf5.region.read(address, bytes).map_err(|problem| fail(problem.to_string()))?;
+                let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut values);
+                let read = |(block, bytes): (usize, &mut [u8])| {
+                    self.hdf5.region.read(address + (block * READ_BYTES) as u64, bytes)
+                };
+                let blocks = bytes.par_chunks_mut(READ_BYTES).enumerate();
+                blocks.try_for_each(read).map_err(|problem| fail(problem.to_string()))?;
                 values
             }
             Place::Elsewhere(Precision::Single) => {
