@@ -5,7 +5,7 @@
     python scripts/compare_with_pillow.py target/release/examples/decode
 
 Five comparisons: every encoding (how many images have identical pixels), damaged copies (how many are accepted or
-refused against Pillow's verdict, and whether accepted ones have Pillow's pixels), truncated JPEGs where both are lenient,
+refused against Pillow's verdict, and whether accepted ones have Pillow's pixels), truncated JPEGs and PNGs where both are lenient,
 every filter, and the time of a photo.
 """
 
@@ -153,21 +153,36 @@ def compare_damaged(program, folder, count):
 
 
 def compare_truncated(program, folder, count):
-    """Cut anywhere behind the headers, both sides lenient."""
+    """JPEGs cut anywhere behind the headers, PNGs cut or damaged anywhere, both sides lenient."""
     rng = random.Random(6)
-    originals = [path for path in make_files(folder, [(97, 61)]) if path.suffix == ".jpg"]
-    paths = []
-    for index in range(count):
-        data = rng.choice(originals).read_bytes()
-        paths.append(folder / f"truncated_{index}.jpg")
-        paths[-1].write_bytes(data[: rng.randrange(data.index(b"\xff\xda") + 20, len(data))])
+    originals = make_files(folder, [(97, 61)])
+
+    def cut_jpeg(data):
+        return data[: rng.randrange(data.index(b"\xff\xda") + 20, len(data))]
+
+    def cut(data):
+        return data[: rng.randrange(8, len(data))]
+
+    for what, suffix, spoil in [
+        ("truncated JPEGs", ".jpg", cut_jpeg),
+        ("truncated PNGs", ".png", cut),
+        ("damaged PNGs", ".png", lambda data: damage(data, rng)),
+    ]:
+        pool = [path for path in originals if path.suffix == suffix]
+        paths = [folder / f"{what.replace(' ', '_')}_{index}{suffix}" for index in range(count)]
+        for path in paths:
+            path.write_bytes(spoil(rng.choice(pool).read_bytes()))
+        compare_lenient(program, paths, what)
+
+
+def compare_lenient(program, paths, what):
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     theirs = [pillows(path) for path in paths]
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     mine = ours(program, paths, "lenient")
     verdicts = Counter((us[0], them[0]) for us, them in zip(mine, theirs))
     same = sum(us[:4] == them[:4] for us, them in zip(mine, theirs) if us[0] == them[0] == "ok")
-    print(f"{count} truncated JPEGs, lenient: both accept {verdicts['ok', 'ok']} ({same} identical), verdicts {dict(verdicts)}")
+    print(f"{len(paths)} {what}, lenient: both accept {verdicts['ok', 'ok']} ({same} identical), verdicts {dict(verdicts)}")
 
 
 def compare_filters(program, folder):
@@ -204,7 +219,7 @@ def compare_time(program, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", help="the built example `decode`")
-    parser.add_argument("--damaged", type=int, default=3000, help="how many damaged and truncated JPEGs; a fifth of each other format")
+    parser.add_argument("--damaged", type=int, default=3000, help="how many damaged and truncated JPEGs and PNGs; a fifth of each other format")
     arguments = parser.parse_args()
     for comparison in (compare_pixels, compare_damaged, compare_truncated, compare_filters, compare_time):
         with tempfile.TemporaryDirectory() as folder:

@@ -62,9 +62,10 @@ fn every_format_decodes_to_pillows_pixels() {
 }
 
 #[test]
-fn truncated_jpegs_are_filled_up_as_pillow_does_only_when_lenient() {
+fn truncated_and_damaged_images_are_filled_up_as_pillow_does_only_when_lenient() {
     let paths = with_extension(fixtures("lenient"), false);
-    assert_eq!(paths.len(), 14);
+    let count = |extension| paths.iter().filter(|path| path.extension().unwrap() == extension).count();
+    assert_eq!((count("jpg"), count("png")), (14, 60));
     assert_pillows_pixels(&paths, images::load_lenient);
     for path in paths {
         assert!(matches!(images::load(&path), Err(ImageError::Damaged(_))), "{}", path.display());
@@ -79,6 +80,15 @@ fn a_jpeg_cut_in_its_headers_is_refused_even_when_lenient() {
     let header_end = scan + 2 + usize::from(u16::from_be_bytes([bytes[scan + 2], bytes[scan + 3]]));
     assert!((0..header_end).all(|len| images::decode_lenient(&bytes[..len]).is_err()));
     assert!((header_end..bytes.len()).all(|len| images::decode_lenient(&bytes[..len]).is_ok()));
+}
+
+#[test]
+fn a_png_cut_before_its_pixels_is_refused_even_when_lenient() {
+    let path = fixtures("decode").into_iter().find(|path| path.ends_with("type3_8bit.png")).unwrap();
+    let bytes = fs::read(path).unwrap();
+    let pixels = bytes.windows(4).position(|name| name == b"IDAT").unwrap() + 4;
+    assert!((0..pixels).all(|len| images::decode_lenient(&bytes[..len]).is_err()));
+    assert!((pixels..bytes.len()).all(|len| images::decode_lenient(&bytes[..len]).is_ok()));
 }
 
 #[test]

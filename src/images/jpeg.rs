@@ -22,22 +22,14 @@ use std::panic::{self, AssertUnwindSafe};
 
 use mozjpeg::{ColorSpace, Decompress};
 
-use super::{ImageError, RgbImage, check_size, panic_message, raster::cmyk_to_rgb};
+use super::{ImageError, Rest, RgbImage, check_size, panic_message, raster::cmyk_to_rgb};
 
 /// The most scans of a progressive file. Encoders write about ten; each costs a pass over the whole image.
 const MAX_SCANS: usize = 100;
 
-/// What becomes of a file whose end is missing or whose middle is damaged beyond what libjpeg mends by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rest {
-    /// It is an error, as in Pillow.
-    Refused,
-    /// It is an image up to there, as in Pillow where `ImageFile.LOAD_TRUNCATED_IMAGES` is set: an end-of-image marker is
-    /// appended, libjpeg makes up what it needs, and rows that it does not get to stay as they are in an empty image.
-    MadeUp,
-}
-
-/// Decodes what Pillow decodes. Both fill in what a damaged bit stream leaves open.
+/// Decodes what Pillow decodes. Both fill in what a damaged bit stream leaves open, up to damage that libjpeg cannot mend. Where
+/// the rest is to be made up, an end-of-image marker is appended as Pillow does, libjpeg makes up what it needs, and rows that it
+/// does not get to stay as they are in an empty image.
 pub(super) fn decode(bytes: &[u8], rest: Rest) -> Result<RgbImage, ImageError> {
     check_markers(bytes)?;
     let ran_out = Cell::new(false);

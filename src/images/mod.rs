@@ -5,6 +5,7 @@ pub mod dataset;
 pub mod decoder;
 pub mod format;
 mod jpeg;
+mod png;
 mod raster;
 pub mod resize;
 pub mod stamp;
@@ -26,6 +27,15 @@ pub const MAX_PIXELS: u64 = 178_956_970;
 
 /// The largest file that is read, in bytes. More than the uncompressed pixels of [`MAX_PIXELS`] at 3 bytes each.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// What becomes of a file whose end is missing or whose middle is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// It is an error, as in Pillow.
+    Refused,
+    /// It is an image up to there, as in Pillow where `ImageFile.LOAD_TRUNCATED_IMAGES` is set.
+    MadeUp,
+}
 
 /// 8-bit RGB pixels, row by row from the top.
 #[derive(Clone, PartialEq, Eq)]
@@ -102,20 +112,25 @@ pub fn load_lenient(path: &Path) -> Result<RgbImage, ImageError> {
 /// Decodes an encoded image, whatever its format, and converts it to RGB as Pillow's `convert("RGB")` does. An EXIF
 /// orientation is ignored, as Pillow and Keras ignore it. Of an animation the first frame counts.
 pub fn decode(bytes: &[u8]) -> Result<RgbImage, ImageError> {
-    decode_with(bytes, jpeg::Rest::Refused)
+    decode_with(bytes, Rest::Refused)
 }
 
-/// The same, but a JPEG that is truncated or damaged is an image as far as it goes, with the pixels that Pillow gives where
-/// `ImageFile.LOAD_TRUNCATED_IMAGES` is set. Its headers must be whole. Other formats are decoded as by [`decode`].
+/// The same, but a JPEG or PNG that is truncated or damaged is an image as far as it goes, with the pixels that Pillow gives
+/// where `ImageFile.LOAD_TRUNCATED_IMAGES` is set. Its headers must be whole. Other formats are decoded as by [`decode`].
 pub fn decode_lenient(bytes: &[u8]) -> Result<RgbImage, ImageError> {
-    decode_with(bytes, jpeg::Rest::MadeUp)
+    decode_with(bytes, Rest::MadeUp)
 }
 
-fn decode_with(bytes: &[u8], rest: jpeg::Rest) -> Result<RgbImage, ImageError> {
+fn decode_with(bytes: &[u8], rest: Rest) -> Result<RgbImage, ImageError> {
     let format = Format::of_content(bytes).ok_or_else(|| not_an_image(bytes))?;
     // A decoder that panics on a damaged file must cost that file only. The decoders keep no state between calls.
     panic::catch_unwind(AssertUnwindSafe(|| match format {
         Format::Jpeg => jpeg::decode(bytes, rest),
+        // Whole ones must not suffer from the mending.
+        Format::Png if rest == Rest::MadeUp => raster::decode(bytes, format).or_else(|error| match error {
+            ImageError::Damaged(_) => raster::decode(&png::mend(bytes)?, format),
+            error => Err(error),
+        }),
         _ => raster::decode(bytes, format),
     }))
     .unwrap_or_else(|payload| Err(ImageError::Damaged(format!("the decoder gave up: {}", panic_message(&*payload)))))
