@@ -5,7 +5,7 @@
     python scripts/compare_with_pillow.py target/release/examples/decode
 
 Five comparisons: every encoding (how many images have identical pixels), damaged copies (how many are accepted or
-refused against Pillow's verdict, and whether accepted ones have Pillow's pixels), truncated JPEGs and PNGs where both are lenient,
+refused against Pillow's verdict, and whether accepted ones have Pillow's pixels), truncated ones where both are lenient,
 every filter, and the time of a photo.
 """
 
@@ -153,7 +153,7 @@ def compare_damaged(program, folder, count):
 
 
 def compare_truncated(program, folder, count):
-    """JPEGs cut anywhere behind the headers, PNGs cut or damaged anywhere, both sides lenient."""
+    """JPEGs cut anywhere behind the headers, others anywhere, and damaged PNGs, both sides lenient."""
     rng = random.Random(6)
     originals = make_files(folder, [(97, 61)])
 
@@ -167,6 +167,10 @@ def compare_truncated(program, folder, count):
         ("truncated JPEGs", ".jpg", cut_jpeg),
         ("truncated PNGs", ".png", cut),
         ("damaged PNGs", ".png", lambda data: damage(data, rng)),
+        ("truncated BMPs", ".bmp", cut),
+        ("truncated GIFs", ".gif", cut),
+        ("truncated TIFFs", ".tiff", cut),
+        ("truncated WebPs", ".webp", cut),
     ]:
         pool = [path for path in originals if path.suffix == suffix]
         paths = [folder / f"{what.replace(' ', '_')}_{index}{suffix}" for index in range(count)]
@@ -219,7 +223,7 @@ def compare_time(program, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", help="the built example `decode`")
-    parser.add_argument("--damaged", type=int, default=3000, help="how many damaged and truncated JPEGs and PNGs; a fifth of each other format")
+    parser.add_argument("--damaged", type=int, default=3000, help="how many damaged JPEGs, a fifth of each other format; how many truncated of each")
     arguments = parser.parse_args()
     for comparison in (compare_pixels, compare_damaged, compare_truncated, compare_filters, compare_time):
         with tempfile.TemporaryDirectory() as folder:

@@ -129,7 +129,7 @@ pub struct ExtractArgs {
     /// Processes that decode images [default: one a core]
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZero<usize>>,
-    /// Take truncated and damaged JPEGs and PNGs as far as they go, as Pillow does with LOAD_TRUNCATED_IMAGES
+    /// Take truncated and damaged images as far as they go, as Pillow does with LOAD_TRUNCATED_IMAGES
     #[arg(long)]
     pub lenient: bool,
     /// End at the first image that fails

@@ -5,7 +5,7 @@ pub mod dataset;
 pub mod decoder;
 pub mod format;
 mod jpeg;
-mod png;
+mod mend;
 mod raster;
 pub mod resize;
 pub mod stamp;
@@ -115,8 +115,8 @@ pub fn decode(bytes: &[u8]) -> Result<RgbImage, ImageError> {
     decode_with(bytes, Rest::Refused)
 }
 
-/// The same, but a JPEG or PNG that is truncated or damaged is an image as far as it goes, with the pixels that Pillow gives
-/// where `ImageFile.LOAD_TRUNCATED_IMAGES` is set. Its headers must be whole. Other formats are decoded as by [`decode`].
+/// The same, but an image that is truncated or damaged is one as far as it goes, with the pixels that Pillow gives where
+/// `ImageFile.LOAD_TRUNCATED_IMAGES` is set. Its headers must be whole.
 pub fn decode_lenient(bytes: &[u8]) -> Result<RgbImage, ImageError> {
     decode_with(bytes, Rest::MadeUp)
 }
@@ -127,8 +127,8 @@ fn decode_with(bytes: &[u8], rest: Rest) -> Result<RgbImage, ImageError> {
     panic::catch_unwind(AssertUnwindSafe(|| match format {
         Format::Jpeg => jpeg::decode(bytes, rest),
         // Whole ones must not suffer from the mending.
-        Format::Png if rest == Rest::MadeUp => raster::decode(bytes, format).or_else(|error| match error {
-            ImageError::Damaged(_) => raster::decode(&png::mend(bytes)?, format),
+        _ if rest == Rest::MadeUp => raster::decode(bytes, format).or_else(|error| match error {
+            ImageError::Damaged(_) => raster::decode(&mend::mend(bytes, format)?, format),
             error => Err(error),
         }),
         _ => raster::decode(bytes, format),

@@ -1,14 +1,11 @@
-//! What is left of a truncated or damaged PNG, as Pillow takes it where `ImageFile.LOAD_TRUNCATED_IMAGES` is set: the rows
-//! whose data are whole, and black, or the palette's first colour, for the others.
-//!
-//! The rows are put into a new, whole PNG, so that everything else is decoded as always.
+//! PNG: as many rows as can be inflated.
 
 use std::io::{self, Read, Write};
 
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, Decompress, FlushDecompress};
 
-use super::{ImageError, check_size};
+use crate::images::{ImageError, check_size};
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1A\n";
 
@@ -16,8 +13,7 @@ const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1A\n";
 const PASSES: [[usize; 4]; 7] =
     [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
 
-/// A whole PNG of what `bytes` has. Headers that are not whole, up to the first row's chunk, are an error: there is no image.
-pub(super) fn mend(bytes: &[u8]) -> Result<Vec<u8>, ImageError> {
+pub fn mend(bytes: &[u8]) -> Result<Vec<u8>, ImageError> {
     let damaged = |what: &str| ImageError::Damaged(format!("{what}, and no pixels before that"));
     let mut chunks = Chunks(bytes.get(SIGNATURE.len()..).unwrap_or_default());
     let mut mended = SIGNATURE.to_vec();
