@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::{fs, io};
 
+use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use serde::{Deserialize, Serialize};
 
 use crate::gpu::Adapter;
@@ -32,7 +33,8 @@ impl Machine {
     /// None where the system has no cache folder for this user.
     fn path(&self) -> Option<PathBuf> {
         let digest = blake3::hash(format!("{}\n{}", self.adapter, self.program).as_bytes());
-        Some(dirs::cache_dir()?.join("vgg-wgpu").join(format!("tuning-{}.json", &digest.to_hex()[..16])))
+        let folder = choose_native_strategy().ok()?.cache_dir();
+        Some(folder.join("vgg-wgpu").join(format!("tuning-{}.json", &digest.to_hex()[..16])))
     }
 }
 
