@@ -4,9 +4,8 @@
 // Bindings
 //   params   sizes; see Params
 //   input    [n * in_quads] layers of (in_size.y, in_size.x), four channels a texel
-//   output   V: frequency 6 * v + u, of rows v and columns u, in layer 6 * v + u; there, the texel of tile t and quad q of
-//            input channels is at (t % width, q * rows + t / width). Tiles are counted over a chunk of the batch, of each
-//            sample row by row
+//   output   V: frequency 6 * v + u, of rows v and columns u; where, says parts/spectra.wgsl. Tiles are counted over the
+//            whole batch, of each sample row by row; those from first_tile on are here
 //
 // Threads: x and then y is a tile, z a quad of channels. Six columns of a tile are transformed, then the six rows of what
 // comes out; written out, because arrays indexed in loops live in memory.
@@ -18,9 +17,7 @@ struct Params {
     tiles: vec2<u32>,
     before: vec2<u32>,
     in_quads: u32,
-    width: u32,
-    rows: u32,
-    first_sample: u32,
+    first_tile: u32,
     tile_count: u32,
 }
 
@@ -66,12 +63,13 @@ fn transform(d: Six) -> Six {
 
 fn store_row(at: vec2<u32>, row: u32, d: Six) {
     let v = transform(d);
-    textureStore(output, at, 6u * row, v.a);
-    textureStore(output, at, 6u * row + 1u, v.b);
-    textureStore(output, at, 6u * row + 2u, v.c);
-    textureStore(output, at, 6u * row + 3u, v.d);
-    textureStore(output, at, 6u * row + 4u, v.e);
-    textureStore(output, at, 6u * row + 5u, v.f);
+    let first = at + vec2<u32>(6u * row * TILE_BLOCK, 0u);
+    textureStore(output, first, 0u, v.a);
+    textureStore(output, first + vec2<u32>(TILE_BLOCK, 0u), 0u, v.b);
+    textureStore(output, first + vec2<u32>(2u * TILE_BLOCK, 0u), 0u, v.c);
+    textureStore(output, first + vec2<u32>(3u * TILE_BLOCK, 0u), 0u, v.d);
+    textureStore(output, first + vec2<u32>(4u * TILE_BLOCK, 0u), 0u, v.e);
+    textureStore(output, first + vec2<u32>(5u * TILE_BLOCK, 0u), 0u, v.f);
 }
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
@@ -81,8 +79,8 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
         return;
     }
     let per_sample = params.tiles.x * params.tiles.y;
-    let within = tile % per_sample;
-    let layer = (params.first_sample + tile / per_sample) * params.in_quads + thread.z;
+    let within = (params.first_tile + tile) % per_sample;
+    let layer = (params.first_tile + tile) / per_sample * params.in_quads + thread.z;
     let x = i32(within % params.tiles.x * 4u) - i32(params.before.x);
     let y = i32(within / params.tiles.x * 4u) - i32(params.before.y);
     let c0 = column(x, y, layer);
@@ -91,7 +89,7 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     let c3 = column(x + 3, y, layer);
     let c4 = column(x + 4, y, layer);
     let c5 = column(x + 5, y, layer);
-    let at = vec2<u32>(tile % params.width, thread.z * params.rows + tile / params.width);
+    let at = place(tile, 0u, thread.z, params.in_quads);
     store_row(at, 0u, Six(c0.a, c1.a, c2.a, c3.a, c4.a, c5.a));
     store_row(at, 1u, Six(c0.b, c1.b, c2.b, c3.b, c4.b, c5.b));
     store_row(at, 2u, Six(c0.c, c1.c, c2.c, c3.c, c4.c, c5.c));

@@ -14,9 +14,8 @@ struct Params {
     out_size: vec2<u32>,
     tiles: vec2<u32>,
     out_quads: u32,
-    width: u32,
-    rows: u32,
-    first_sample: u32,
+    block_rows: u32,
+    first_tile: u32,
     tile_count: u32,
 }
 
@@ -47,13 +46,14 @@ fn transform(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, e: vec4<f32
 }
 
 fn column(at: vec2<u32>, u: u32) -> Four {
+    let first = at + vec2<u32>(u * TILE_BLOCK, 0u);
     return transform(
-        textureLoad(input, at, u),
-        textureLoad(input, at, u + 6u),
-        textureLoad(input, at, u + 12u),
-        textureLoad(input, at, u + 18u),
-        textureLoad(input, at, u + 24u),
-        textureLoad(input, at, u + 30u),
+        textureLoad(input, first, 0u),
+        textureLoad(input, first + vec2<u32>(6u * TILE_BLOCK, 0u), 0u),
+        textureLoad(input, first + vec2<u32>(12u * TILE_BLOCK, 0u), 0u),
+        textureLoad(input, first + vec2<u32>(18u * TILE_BLOCK, 0u), 0u),
+        textureLoad(input, first + vec2<u32>(24u * TILE_BLOCK, 0u), 0u),
+        textureLoad(input, first + vec2<u32>(30u * TILE_BLOCK, 0u), 0u),
     );
 }
 
@@ -76,7 +76,7 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     if tile >= params.tile_count {
         return;
     }
-    let at = vec2<u32>(tile % params.width, thread.z * params.rows + tile / params.width);
+    let at = place(tile, 0u, thread.z, params.block_rows);
     let c0 = column(at, 0u);
     let c1 = column(at, 1u);
     let c2 = column(at, 2u);
@@ -84,8 +84,8 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     let c4 = column(at, 4u);
     let c5 = column(at, 5u);
     let per_sample = params.tiles.x * params.tiles.y;
-    let within = tile % per_sample;
-    let layer = (params.first_sample + tile / per_sample) * params.out_quads + thread.z;
+    let within = (params.first_tile + tile) % per_sample;
+    let layer = (params.first_tile + tile) / per_sample * params.out_quads + thread.z;
     let first = 4u * vec2<u32>(within % params.tiles.x, within / params.tiles.x);
     let bias = channels[thread.z];
     store_row(first, layer, bias, transform(c0.a, c1.a, c2.a, c3.a, c4.a, c5.a));

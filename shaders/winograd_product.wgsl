@@ -5,23 +5,25 @@
 // Bindings
 //   params   sizes; see Params
 //   input    V, as winograd_input.wgsl writes it
-//   output   M: the same, with quads of output channels
-//   weights  U: texel (i, q) of layer frequency is U[frequency][i, 4q .. 4q + 3]; zero where i or q is no channel
+//   output   M: the same, with quads of output channels, in rows rounded up to those that a thread computes
+//   weights  U: texel (i, q) of layer frequency is U[frequency][i, 4q .. 4q + 3]; zero where i or q is no channel, i being
+//            rounded up to 8
 //
-// Threads: workgroups along x are 2 quads of output channels each, along z frequencies; along y, and in a workgroup of more
-// than one row, blocks of 64 tiles. A thread takes every eighth tile of a block. Quads are the fastest, so that a block of V
-// stays in the cache while U passes by. A thread keeps its 8 x 8 results in registers, written out as in conv2d_3x3.wgsl.
+// Threads: workgroups along x are TILE_QUADS quads of output channels each, along z frequencies; along y, and in a workgroup
+// of more than one row, blocks of 32 tiles. A thread takes every eighth tile of a block. Quads are the fastest, so that a
+// block of V stays in the cache while U passes by. A thread keeps its results in registers, which are written out: WGSL has
+// no repetition, and arrays lie in memory on some adapters. An iteration takes two quads of input channels: lavapipe keeps
+// what a loop carries in memory, and copies it under a mask once in each iteration.
 //
-// Edges: blocks are whole, and so are rows of V and M: what lies beyond the tiles is computed and read by nobody.
+// Edges: blocks are whole: what lies beyond the tiles is computed and read by nobody. Beyond an odd number of quads of
+// input channels, the last one is multiplied by zeros. Rows of a workgroup beyond the blocks compute the last one again.
 
-// Tiles and quads of output channels that one thread computes.
-const TILE_TILES = 8u;
-const TILE_QUADS = 2u;
+// Quads of output channels that one thread computes.
+const TILE_QUADS = 4u;
 
 struct Params {
     in_quads: u32,
-    width: u32,
-    rows: u32,
+    block_rows: u32,
     block_count: u32,
 }
 
@@ -30,78 +32,68 @@ struct Params {
 @group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 @group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
 
+// Four input channels of four tiles, eight apart.
+struct Tiles {
+    a: vec4<f32>,
+    b: vec4<f32>,
+    c: vec4<f32>,
+    d: vec4<f32>,
+}
+
+fn load(at: vec2<u32>) -> Tiles {
+    return Tiles(
+        textureLoad(input, at, 0u),
+        textureLoad(input, at + vec2<u32>(8u, 0u), 0u),
+        textureLoad(input, at + vec2<u32>(16u, 0u), 0u),
+        textureLoad(input, at + vec2<u32>(24u, 0u), 0u),
+    );
+}
+
+// Four output channels of four tiles.
+fn multiply(k: Kernels, v: Tiles, w: Tiles) -> Tiles {
+    return Tiles(
+        k.first * v.a + k.second * w.a,
+        k.first * v.b + k.second * w.b,
+        k.first * v.c + k.second * w.c,
+        k.first * v.d + k.second * w.d,
+    );
+}
+
+fn add(sum: Tiles, more: Tiles) -> Tiles {
+    return Tiles(sum.a + more.a, sum.b + more.b, sum.c + more.c, sum.d + more.d);
+}
+
+fn store(at: vec2<u32>, sum: Tiles) {
+    textureStore(output, at, 0u, sum.a);
+    textureStore(output, at + vec2<u32>(8u, 0u), 0u, sum.b);
+    textureStore(output, at + vec2<u32>(16u, 0u), 0u, sum.c);
+    textureStore(output, at + vec2<u32>(24u, 0u), 0u, sum.d);
+}
+
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) group: vec3<u32>) {
-    let block = group.y * WORKGROUP_ROWS + local.y;
-    if block >= params.block_count {
-        return;
-    }
-    let first = block * WORKGROUP_WIDTH * TILE_TILES;
-    let x = first % params.width + local.x;
-    let row = first / params.width;
+    let block = min(group.y * WORKGROUP_ROWS + local.y, params.block_count - 1u);
+    let tile = block * TILE_BLOCK + local.x;
     let quad = group.x * TILE_QUADS;
     let frequency = group.z;
+    let first = place(tile, frequency, 0u, params.in_quads);
+    let last = first.y + params.in_quads - 1u;
 
-    var a0 = vec4<f32>();
-    var b0 = vec4<f32>();
-    var a1 = vec4<f32>();
-    var b1 = vec4<f32>();
-    var a2 = vec4<f32>();
-    var b2 = vec4<f32>();
-    var a3 = vec4<f32>();
-    var b3 = vec4<f32>();
-    var a4 = vec4<f32>();
-    var b4 = vec4<f32>();
-    var a5 = vec4<f32>();
-    var b5 = vec4<f32>();
-    var a6 = vec4<f32>();
-    var b6 = vec4<f32>();
-    var a7 = vec4<f32>();
-    var b7 = vec4<f32>();
-    for (var q = 0u; q < params.in_quads; q++) {
-        let y = q * params.rows + row;
-        let v0 = textureLoad(input, vec2<u32>(x, y), frequency);
-        let v1 = textureLoad(input, vec2<u32>(x + 8u, y), frequency);
-        let v2 = textureLoad(input, vec2<u32>(x + 16u, y), frequency);
-        let v3 = textureLoad(input, vec2<u32>(x + 24u, y), frequency);
-        let v4 = textureLoad(input, vec2<u32>(x + 32u, y), frequency);
-        let v5 = textureLoad(input, vec2<u32>(x + 40u, y), frequency);
-        let v6 = textureLoad(input, vec2<u32>(x + 48u, y), frequency);
-        let v7 = textureLoad(input, vec2<u32>(x + 56u, y), frequency);
-        let ka = kernel(4u * q, quad, frequency);
-        a0 += ka * v0;
-        a1 += ka * v1;
-        a2 += ka * v2;
-        a3 += ka * v3;
-        a4 += ka * v4;
-        a5 += ka * v5;
-        a6 += ka * v6;
-        a7 += ka * v7;
-        let kb = kernel(4u * q, quad + 1u, frequency);
-        b0 += kb * v0;
-        b1 += kb * v1;
-        b2 += kb * v2;
-        b3 += kb * v3;
-        b4 += kb * v4;
-        b5 += kb * v5;
-        b6 += kb * v6;
-        b7 += kb * v7;
+    var sum0 = Tiles();
+    var sum1 = Tiles();
+    var sum2 = Tiles();
+    var sum3 = Tiles();
+    for (var q = 0u; q < params.in_quads; q += 2u) {
+        let v = load(first + vec2<u32>(0u, q));
+        let w = load(vec2<u32>(first.x, min(first.y + q + 1u, last)));
+        sum0 = add(sum0, multiply(kernels(4u * q, quad, frequency, local.x), v, w));
+        sum1 = add(sum1, multiply(kernels(4u * q, quad + 1u, frequency, local.x), v, w));
+        sum2 = add(sum2, multiply(kernels(4u * q, quad + 2u, frequency, local.x), v, w));
+        sum3 = add(sum3, multiply(kernels(4u * q, quad + 3u, frequency, local.x), v, w));
     }
-    let y = quad * params.rows + row;
-    textureStore(output, vec2<u32>(x, y), frequency, a0);
-    textureStore(output, vec2<u32>(x + 8u, y), frequency, a1);
-    textureStore(output, vec2<u32>(x + 16u, y), frequency, a2);
-    textureStore(output, vec2<u32>(x + 24u, y), frequency, a3);
-    textureStore(output, vec2<u32>(x + 32u, y), frequency, a4);
-    textureStore(output, vec2<u32>(x + 40u, y), frequency, a5);
-    textureStore(output, vec2<u32>(x + 48u, y), frequency, a6);
-    textureStore(output, vec2<u32>(x + 56u, y), frequency, a7);
-    textureStore(output, vec2<u32>(x, y + params.rows), frequency, b0);
-    textureStore(output, vec2<u32>(x + 8u, y + params.rows), frequency, b1);
-    textureStore(output, vec2<u32>(x + 16u, y + params.rows), frequency, b2);
-    textureStore(output, vec2<u32>(x + 24u, y + params.rows), frequency, b3);
-    textureStore(output, vec2<u32>(x + 32u, y + params.rows), frequency, b4);
-    textureStore(output, vec2<u32>(x + 40u, y + params.rows), frequency, b5);
-    textureStore(output, vec2<u32>(x + 48u, y + params.rows), frequency, b6);
-    textureStore(output, vec2<u32>(x + 56u, y + params.rows), frequency, b7);
+    let at = place(tile, frequency, quad, params.block_rows);
+    store(at, sum0);
+    store(at + vec2<u32>(0u, 1u), sum1);
+    store(at + vec2<u32>(0u, 2u), sum2);
+    store(at + vec2<u32>(0u, 3u), sum3);
 }

@@ -17,8 +17,7 @@
 struct Params {
     in_quads: u32,
     out_quads: u32,
-    width: u32,
-    rows: u32,
+    block_rows: u32,
     tile_count: u32,
 }
 
@@ -29,21 +28,16 @@ struct Params {
 
 var<private> group: vec3<u32>;
 
-// Where Winograd's tile `t` and quad `q` of channels lie in V and M.
-fn place(t: u32, q: u32) -> vec2<u32> {
-    return vec2<u32>(t % params.width, q * params.rows + t / params.width);
-}
-
 // Column and row of a tile's first quad.
 fn left_row(row: u32) -> vec3<i32> {
     let t = min(group.y * TILE_ROWS + row, params.tile_count - 1u);
-    return vec3<i32>(vec3<u32>(place(t, 0u), 0u));
+    return vec3<i32>(vec3<u32>(place(t, group.z, 0u, params.in_quads), 0u));
 }
 
 fn load_left(first: vec3<i32>, slab: u32, q: u32) -> vec4<f32> {
     let quad = slab * SLAB_QUADS + q;
-    let y = first.y + i32(min(quad, params.in_quads - 1u) * params.rows);
-    let value = textureLoad(input, vec2<i32>(first.x, y), group.z);
+    let y = first.y + i32(min(quad, params.in_quads - 1u));
+    let value = textureLoad(input, vec2<i32>(first.x, y), 0);
     return select(vec4<f32>(), value, quad < params.in_quads);
 }
 
@@ -57,7 +51,7 @@ fn store(row: u32, quad: u32, sum: vec4<f32>) {
     let t = group.y * TILE_ROWS + row;
     let q = group.x * TILE_QUADS + quad;
     if t < params.tile_count && q < params.out_quads {
-        textureStore(output, place(t, q), group.z, sum);
+        textureStore(output, place(t, group.z, q, params.block_rows), 0u, sum);
     }
 }
 

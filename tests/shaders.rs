@@ -10,8 +10,8 @@ use naga::{AddressSpace, Arena, Expression, Function, GlobalVariable, Handle, Mo
 use support::cases;
 use support::methods;
 use support::plans::{LAVAPIPE, vgg16};
-use vgg_wgpu::plan::{CONV2D_3X3_ROWS, CONV2D_QUADS, CONV2D_ROWS, DENSE_SAMPLES, PRODUCT_QUADS, PRODUCT_TILES};
-use vgg_wgpu::plan::{Chunk, Dispatch, Growth, Layout, Limits, Plan, Shader, Tile, WORKGROUP_WIDTH, activation_code};
+use vgg_wgpu::plan::{BLOCK, CONV2D_3X3_ROWS, CONV2D_QUADS, CONV2D_ROWS, DENSE_SAMPLES, PRODUCT_QUADS};
+use vgg_wgpu::plan::{Dispatch, Growth, Layout, Limits, Plan, Shader, Tile, WORKGROUP_WIDTH, activation_code};
 use vgg_wgpu::plan::{SLAB, SPLIT_BYTES, SPLIT_QUADS, SPLIT_SAMPLES, SPLIT_THREADS};
 
 fn parse(shader: Shader) -> Module {
@@ -198,19 +198,21 @@ fn workgroups_and_tiles_are_as_large_as_plans_count_them() {
             Shader::Conv2d3x3 => vec![("TILE_ROWS", CONV2D_3X3_ROWS), ("TILE_QUADS", CONV2D_QUADS)],
             Shader::Dense => vec![("TILE_SAMPLES", DENSE_SAMPLES)],
             Shader::DenseSplit => vec![("SPLIT_SAMPLES", SPLIT_SAMPLES), ("SPLIT_QUADS", SPLIT_QUADS)],
-            Shader::WinogradProduct => vec![("TILE_TILES", PRODUCT_TILES), ("TILE_QUADS", PRODUCT_QUADS)],
+            Shader::WinogradProduct | Shader::WinogradProductBroadcast => vec![("TILE_QUADS", PRODUCT_QUADS)],
             Shader::Conv2dTiled(tile) | Shader::WinogradProductTiled(tile) => {
                 let [rows, columns] = tile.sides();
                 vec![("TILE_ROWS", rows), ("TILE_COLUMNS", columns), ("TILE_QUADS", tile.quads()), ("SLAB", SLAB)]
             }
             _ => vec![],
         };
+        let blocks = name.starts_with("winograd").then_some(("TILE_BLOCK", BLOCK));
+        let planned: BTreeSet<_> = planned.into_iter().chain(blocks).collect();
         assert_eq!(constants(&module), planned, "{name}");
     }
 }
 
 /// A shader's constants that plans count with.
-fn constants(module: &Module) -> Vec<(&str, usize)> {
+fn constants(module: &Module) -> BTreeSet<(&str, usize)> {
     let constants = module.constants.iter().filter_map(|(_, constant)| {
         let naga::Expression::Literal(naga::Literal::U32(value)) = module.global_expressions[constant.init] else {
             return None;
@@ -287,8 +289,8 @@ fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize)
             "batch" => vec![batch],
             // Sizes of the weights, below; and what addresses nothing by itself.
             "rows" | "first_quad" | "quads" | "kernel" | "stride" | "before" | "is_average" | "is_vector" => continue,
-            // Of Winograd's transforms, in a test of their own.
-            "tiles" | "width" | "first_sample" | "tile_count" | "block_count" => continue,
+            // Of Winograd's transforms, in a function of their own.
+            "tiles" | "block_rows" | "first_tile" | "tile_count" | "block_count" => continue,
             unknown => panic!("{name}: what bounds {unknown}?"),
         };
         assert_eq!(value, &expected, "{name}: {field}");
@@ -301,6 +303,9 @@ fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize)
         assert_eq!((params["rows"][0], params["quads"][0]), (weights.size.height, weights.size.width), "{name}");
         assert!(weights.size.height * weights.size.layers >= 4 * input.quads(), "{name}: an input without weights");
         assert!(params["first_quad"][0] + params["quads"][0] <= output.quads(), "{name}: more units than there are");
+    } else if is_product_in_registers(dispatch.shader) {
+        assert_eq!(weights.size.width, 4 * input.quads().next_multiple_of(2), "{name}");
+        assert_eq!(weights.size.height, output.quads().next_multiple_of(PRODUCT_QUADS), "{name}");
     } else {
         assert_eq!(weights.size.width, 4 * input.quads(), "{name}");
         assert_eq!(weights.size.height, output.quads().next_multiple_of(CONV2D_QUADS), "{name}");
@@ -315,52 +320,53 @@ fn is_dense(shader: Shader) -> bool {
     matches!(shader, Shader::Dense | Shader::DenseSplit)
 }
 
-/// Winograd's shaders read and write 36 layers of rows for each quad, and pixels of the chunk's samples.
+fn is_product_in_registers(shader: Shader) -> bool {
+    matches!(shader, Shader::WinogradProduct | Shader::WinogradProductBroadcast)
+}
+
+/// Winograd's shaders read and write whole blocks of rows of 36 frequencies, and pixels of the batch's samples.
 fn check_transforms(dispatch: &Dispatch, plan: &Plan) {
     let Growth::Tiles { chunk, per_sample, per_group } = dispatch.growth else { return };
     let (name, params) = (dispatch.shader.name(), named_params(dispatch));
     let number = |field: &str| params[field][0];
     let slot = |slot: Option<usize>| plan.slots[slot.expect("both are textures")];
     let (input, output) = (slot(dispatch.slots.input), slot(Some(dispatch.slots.output)));
+    assert!(chunk.first + chunk.count <= plan.batch * per_sample, "{name}: {chunk:?} of {}", plan.batch);
     if let Shader::Conv2dTiled(tile) = dispatch.shader {
-        assert_eq!((chunk, per_group), (Chunk { first: 0, samples: plan.batch }, tile.rows()), "{name}");
+        assert_eq!((chunk.first, chunk.count, per_group), (0, plan.batch * per_sample, tile.rows()), "{name}");
         assert_eq!(params["out_size"].iter().product::<usize>(), per_sample, "{name}");
         return;
     }
-    let quads = match dispatch.shader {
-        Shader::WinogradInput | Shader::WinogradOutput => dispatch.workgroups[2],
-        Shader::WinogradProductTiled(_) => number("out_quads"),
-        _ => dispatch.workgroups[0] * PRODUCT_QUADS,
-    };
-    let read = params.get("in_quads").map_or(quads, |quads| quads[0]);
+    let [x, _, z] = dispatch.workgroups;
     let transforms = match dispatch.shader {
-        Shader::WinogradInput => vec![(output, quads)],
-        Shader::WinogradOutput => vec![(input, quads)],
-        _ => vec![(input, read), (output, quads)],
+        Shader::WinogradInput => vec![(output, number("in_quads"))],
+        Shader::WinogradOutput => vec![(input, number("block_rows"))],
+        _ => vec![(input, number("in_quads")), (output, number("block_rows"))],
     };
-    let tiles = chunk.samples * per_sample;
-    for (size, quads) in transforms {
-        assert_eq!((size.width, size.layers), (number("width"), 36), "{name}");
-        assert!(size.height >= quads * number("rows"), "{name}: {size:?} has no room for {quads} quads");
-        assert!(number("width") * number("rows") >= tiles, "{name}: {tiles} tiles in {params:?}");
+    for (size, block_rows) in transforms {
+        assert!(size.width >= 36 * BLOCK && size.layers == 1, "{name}: {size:?}");
+        let rows = chunk.count.div_ceil(BLOCK) * block_rows;
+        assert!(size.height >= rows, "{name}: {size:?} has no room for {rows} rows");
     }
-    if let Shader::WinogradProductTiled(tile) = dispatch.shader {
-        assert_eq!((number("tile_count"), per_group), (tiles, tile.rows()), "{name}");
-        assert!(dispatch.workgroups[0] * tile.quads() >= quads, "{name}: every quad has a workgroup");
-    } else if dispatch.shader == Shader::WinogradProduct {
-        let block = WORKGROUP_WIDTH * PRODUCT_TILES;
-        assert_eq!(
-            (number("width") % block, number("block_count")),
-            (0, tiles.div_ceil(block)),
-            "{name}: whole blocks"
-        );
-        assert_eq!(per_group, block * LAVAPIPE.workgroup_rows, "{name}");
+    let groups = match dispatch.shader {
+        Shader::WinogradInput => (WORKGROUP_WIDTH, number("in_quads"), z),
+        Shader::WinogradOutput => (WORKGROUP_WIDTH, number("out_quads"), z),
+        Shader::WinogradProductTiled(tile) => (tile.rows(), number("out_quads").div_ceil(tile.quads()), x),
+        _ => (BLOCK, number("block_rows") / PRODUCT_QUADS, x),
+    };
+    assert_eq!((per_group, groups.1), (groups.0 * LAVAPIPE.workgroup_rows, groups.2), "{name}: every quad is computed");
+    if is_product_in_registers(dispatch.shader) {
+        assert_eq!(number("block_count"), chunk.count.div_ceil(BLOCK), "{name}");
     } else {
-        assert_eq!((number("tile_count"), number("first_sample")), (tiles, chunk.first), "{name}");
-        assert_eq!(params["tiles"].iter().product::<usize>(), per_sample, "{name}");
-        assert_eq!(per_group, WORKGROUP_WIDTH * LAVAPIPE.workgroup_rows, "{name}");
+        assert_eq!(number("tile_count"), chunk.count, "{name}");
     }
-    assert!(chunk.first + chunk.samples <= plan.batch, "{name}: {chunk:?} of {}", plan.batch);
+    if matches!(dispatch.shader, Shader::WinogradInput | Shader::WinogradOutput) {
+        assert_eq!(number("first_tile"), chunk.first, "{name}");
+        assert_eq!(params["tiles"].iter().product::<usize>(), per_sample, "{name}");
+    } else {
+        let kernel = dispatch.weights.expect("a kernel");
+        assert!(number("block_rows") >= kernel.quads[1], "{name}: {kernel:?}");
+    }
 }
 
 /// The fields of a shader's parameters.

@@ -1,6 +1,6 @@
 //! The GPUs of this machine.
 
-use crate::plan::{Choices, Limits, Plan};
+use crate::plan::{Choices, Limits, Plan, WORKGROUP_WIDTH};
 use crate::{Network, Result};
 
 /// A GPU with a driver that wgpu can use: Vulkan, Metal or DX12.
@@ -95,6 +95,10 @@ impl Adapter {
                 as usize,
             max_workgroup_bytes: limits.max_compute_workgroup_storage_size as usize,
             workgroup_memory_is_fast: self.is_hardware(),
+            // Rasterisers on the CPU make a subgroup of the lanes of a vector. Where hardware puts threads is not promised.
+            broadcasts_between_threads: !self.is_hardware()
+                && self.adapter.features().contains(wgpu::Features::SUBGROUP)
+                && self.info.subgroup_min_size as usize >= WORKGROUP_WIDTH,
         }
     }
 }

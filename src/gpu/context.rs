@@ -28,8 +28,9 @@ impl Context {
     pub fn open(adapter: &Adapter) -> Result<Context> {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("vgg"),
-            // Only for timing layers.
-            required_features: adapter.adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
+            // For timing layers, and for broadcasts between threads, where there are any.
+            required_features: adapter.adapter.features()
+                & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP),
             required_limits: adapter.adapter.limits(),
             ..Default::default()
         };

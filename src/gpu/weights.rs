@@ -72,7 +72,7 @@ impl StepWeights {
         let channels = weights.bias.len();
         match shader {
             Shader::Dense | Shader::DenseSplit => upload_dense(uploads, &texture, &weights.kernel, channels, part)?,
-            Shader::WinogradProduct => {
+            Shader::WinogradProduct | Shader::WinogradProductBroadcast => {
                 let transformed = winograd::transform_kernel(&weights.kernel, weights.kernel.len() / 9);
                 upload_conv2d(uploads, &texture, &transformed, channels, part)?;
             }

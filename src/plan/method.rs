@@ -11,7 +11,8 @@ use crate::{Network, Result, Shape};
 
 use super::layout::Layout;
 use super::tile::Tile;
-use super::{Limits, step, tiled, winograd};
+use super::winograd::{self, Product};
+use super::{Limits, step, tiled};
 
 /// How a convolution or a dense layer is computed. All give the same within rounding; each is the fastest somewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -22,10 +23,8 @@ pub enum Method {
     DirectTiled(Tile),
     /// A dense layer whose sums are split between the threads of a workgroup.
     DirectSplit,
-    /// Winograd's F(4x4, 3x3), its products' results in registers.
-    Winograd,
-    /// The same, its products in tiles, operands in workgroup memory.
-    WinogradTiled(Tile),
+    /// Winograd's F(4x4, 3x3), its products computed so.
+    Winograd(Product),
 }
 
 /// What a method is chosen for: ops with the same task take the same time.
@@ -56,8 +55,8 @@ impl Method {
     pub fn kind(self) -> Method {
         match self {
             Method::DirectTiled(_) => Method::DirectTiled(Tile::T64x64),
-            Method::WinogradTiled(_) => Method::WinogradTiled(Tile::T64x64),
-            Method::Direct | Method::DirectSplit | Method::Winograd => self,
+            Method::Winograd(Product::Tiled(_)) => Method::Winograd(Product::Tiled(Tile::T64x64)),
+            Method::Direct | Method::DirectSplit | Method::Winograd(_) => self,
         }
     }
 
@@ -69,8 +68,9 @@ impl Method {
         match op {
             Op::Conv2d(op) => {
                 if winograd::takes(op, from, to, limits) {
-                    methods.push(Method::Winograd);
-                    methods.extend(tiles().map(Method::WinogradTiled));
+                    let broadcast = limits.broadcasts_between_threads.then_some(Product::Broadcast);
+                    let products = broadcast.into_iter().chain([Product::Registers]).chain(tiles().map(Product::Tiled));
+                    methods.extend(products.map(Method::Winograd));
                 }
                 methods.push(Method::Direct);
                 if tiled::takes(op, from, to, limits) {
@@ -95,7 +95,7 @@ impl Method {
     /// wasted on an image's 3 channels.
     fn is_predicted_best(self, from: Layout) -> bool {
         match self {
-            Method::WinogradTiled(Tile::T64x64) | Method::DirectSplit => true,
+            Method::Winograd(Product::Tiled(Tile::T64x64)) | Method::DirectSplit => true,
             Method::DirectTiled(tile) => tile == Tile::T64x64 && from.quads() > 1,
             _ => false,
         }
@@ -108,8 +108,9 @@ impl fmt::Display for Method {
             Method::Direct => f.write_str("direct"),
             Method::DirectTiled(tile) => write!(f, "direct, tiles of {tile}"),
             Method::DirectSplit => f.write_str("direct, sums split"),
-            Method::Winograd => f.write_str("Winograd"),
-            Method::WinogradTiled(tile) => write!(f, "Winograd, tiles of {tile}"),
+            Method::Winograd(Product::Registers) => f.write_str("Winograd"),
+            Method::Winograd(Product::Broadcast) => f.write_str("Winograd, broadcasts"),
+            Method::Winograd(Product::Tiled(tile)) => write!(f, "Winograd, tiles of {tile}"),
         }
     }
 }

@@ -21,6 +21,7 @@ pub enum Shader {
     WinogradInput,
     WinogradOutput,
     WinogradProduct,
+    WinogradProductBroadcast,
     WinogradProductTiled(Tile),
     ZeroPad2d,
 }
@@ -42,6 +43,7 @@ impl Shader {
             Shader::WinogradInput,
             Shader::WinogradOutput,
             Shader::WinogradProduct,
+            Shader::WinogradProductBroadcast,
             Shader::ZeroPad2d,
         ];
         all.extend(
@@ -75,7 +77,7 @@ impl Shader {
             Shader::Softmax => "softmax",
             Shader::WinogradInput => "winograd_input",
             Shader::WinogradOutput => "winograd_output",
-            Shader::WinogradProduct => "winograd_product",
+            Shader::WinogradProduct | Shader::WinogradProductBroadcast => "winograd_product",
             Shader::WinogradProductTiled(_) => "winograd_product_tiled",
             Shader::ZeroPad2d => "zero_pad2d",
         }
@@ -93,15 +95,20 @@ impl Shader {
     /// What several shaders share, this one among them.
     fn parts(self) -> &'static [&'static str] {
         const CONV2D: &str = include_str!("../../shaders/parts/conv2d.wgsl");
+        const SPECTRA: &str = include_str!("../../shaders/parts/spectra.wgsl");
+        const KERNELS: &str = include_str!("../../shaders/parts/kernels.wgsl");
+        const KERNELS_BROADCAST: &str = include_str!("../../shaders/parts/kernels_broadcast.wgsl");
         const KERNEL: &str = include_str!("../../shaders/parts/kernel.wgsl");
         const PIXEL: &str = include_str!("../../shaders/parts/pixel.wgsl");
         const TILE: &str = include_str!("../../shaders/parts/tile.wgsl");
         match self {
             Shader::Conv2d | Shader::Conv2d3x3 => &[CONV2D, KERNEL, PIXEL],
             Shader::Conv2dTiled(_) => &[TILE, PIXEL],
-            Shader::WinogradProductTiled(_) => &[TILE],
-            Shader::WinogradInput => &[PIXEL],
-            Shader::WinogradProduct => &[KERNEL],
+            Shader::WinogradInput => &[SPECTRA, PIXEL],
+            Shader::WinogradOutput => &[SPECTRA],
+            Shader::WinogradProduct => &[SPECTRA, KERNEL, KERNELS],
+            Shader::WinogradProductBroadcast => &[SPECTRA, KERNELS_BROADCAST],
+            Shader::WinogradProductTiled(_) => &[SPECTRA, TILE],
             _ => &[],
         }
     }
@@ -122,7 +129,9 @@ impl Shader {
             Shader::Softmax => include_str!("../../shaders/softmax.wgsl"),
             Shader::WinogradInput => include_str!("../../shaders/winograd_input.wgsl"),
             Shader::WinogradOutput => include_str!("../../shaders/winograd_output.wgsl"),
-            Shader::WinogradProduct => include_str!("../../shaders/winograd_product.wgsl"),
+            Shader::WinogradProduct | Shader::WinogradProductBroadcast => {
+                include_str!("../../shaders/winograd_product.wgsl")
+            }
             Shader::WinogradProductTiled(_) => include_str!("../../shaders/winograd_product_tiled.wgsl"),
             Shader::ZeroPad2d => include_str!("../../shaders/zero_pad2d.wgsl"),
         };
@@ -135,6 +144,9 @@ impl Shader {
 impl fmt::Display for Shader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
+        if *self == Shader::WinogradProductBroadcast {
+            f.write_str(" broadcast")?;
+        }
         self.tile().map_or(Ok(()), |tile| write!(f, " {tile}"))
     }
 }

@@ -67,15 +67,15 @@ pub struct Dispatch {
 pub enum Growth {
     /// Along z, by its workgroups for each so many samples.
     Samples(usize),
-    /// Along y, by a workgroup for each `per_group` tiles of the samples of a chunk, of which each has `per_sample`.
+    /// Along y, by a workgroup for each `per_group` tiles of a chunk; each sample of the batch has `per_sample`.
     Tiles { chunk: Chunk, per_sample: usize, per_group: usize },
 }
 
-/// Samples that are computed together where a whole batch would take too much memory.
+/// Tiles, counted over a whole batch, that are computed together where all of them would take too much memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chunk {
     pub first: usize,
-    pub samples: usize,
+    pub count: usize,
 }
 
 /// A part of a kernel, as a texture. Texels hold four output channels of one input channel.
@@ -89,14 +89,14 @@ pub struct Weights {
 }
 
 impl Dispatch {
-    /// Workgroups for a batch of `n`; none where it has no sample of the dispatch's chunk.
+    /// Workgroups for a batch of `n`; none where it has no tile of the dispatch's chunk.
     pub fn workgroups(&self, n: usize) -> [usize; 3] {
         let [x, y, z] = self.workgroups;
         match self.growth {
             Growth::Samples(samples) => [x, y, z * n.div_ceil(samples)],
             Growth::Tiles { chunk, per_sample, per_group } => {
-                let samples = n.saturating_sub(chunk.first).min(chunk.samples);
-                [x, y * (samples * per_sample).div_ceil(per_group), z]
+                let tiles = (n * per_sample).saturating_sub(chunk.first).min(chunk.count);
+                [x, y * tiles.div_ceil(per_group), z]
             }
         }
     }
@@ -123,8 +123,7 @@ impl Step {
         let ends = DispatchSlots { input: Some(input_slot), output: output_slot };
         let dispatches = match op {
             Op::Conv2d(op) => match method {
-                Some(Method::Winograd) => winograd::dispatches(op, from, to, ends, None, slots),
-                Some(Method::WinogradTiled(tile)) => winograd::dispatches(op, from, to, ends, Some(tile), slots),
+                Some(Method::Winograd(product)) => winograd::dispatches(op, from, to, ends, product, slots),
                 Some(Method::DirectTiled(tile)) => vec![tiled::conv2d(op, from, to, ends, batch, tile)],
                 Some(Method::Direct | Method::DirectSplit) | None => vec![conv2d(op, from, to, ends, limits)?],
             },

@@ -41,7 +41,7 @@ pub fn conv2d(op: &ops::Conv2d, from: Layout, to: Layout, slots: DispatchSlots, 
         params: numbers.map(|number| number as u32).collect(),
         workgroups: [to.quads().div_ceil(tile.quads()), 1, 1],
         growth: Growth::Tiles {
-            chunk: Chunk { first: 0, samples: batch },
+            chunk: Chunk { first: 0, count: batch * to.width * to.height },
             per_sample: to.width * to.height,
             per_group: tile.rows(),
         },

@@ -1,5 +1,7 @@
 //! 3x3 convolutions with stride 1 by Winograd's F(4x4, 3x3): three shaders, one after the other, on a chunk of the batch.
 
+use serde::{Deserialize, Serialize};
+
 use crate::ops::winograd::{FREQUENCIES, OUT};
 use crate::ops::{self, Activation, Window};
 
@@ -8,38 +10,56 @@ use super::step::{Chunk, Dispatch, DispatchSlots, Growth, Weights};
 use super::tile::Tile;
 use super::{Limits, MAX_LOOP_STEPS, Shader, Slots, WORKGROUP_WIDTH, tiled};
 
-/// Tiles that one thread of `winograd_product.wgsl` computes: its `TILE_TILES`.
-pub const PRODUCT_TILES: usize = 8;
+/// Tiles of a block of the transforms: `TILE_BLOCK` of `parts/spectra.wgsl`, and what one row of threads of
+/// `winograd_product.wgsl` computes.
+pub const BLOCK: usize = 32;
 /// Quads of output channels that one thread of it computes: its `TILE_QUADS`.
-pub const PRODUCT_QUADS: usize = 2;
+pub const PRODUCT_QUADS: usize = 4;
+/// Quads of input channels that it takes in an iteration.
+const PRODUCT_STEP: usize = 2;
 
-/// Texels in a row of the transforms: whole blocks of tiles, and no power of two, or all rows would share a cache set.
-const WIDTH: usize = 7 * PRODUCT_TILES * WORKGROUP_WIDTH;
+/// Texels in a row of the transforms: a block at each frequency, and a block more, or all rows would share a few of a
+/// cache's sets.
+const WIDTH: usize = (FREQUENCIES + 1) * BLOCK;
 
-/// Rows of the transforms that a chunk of the batch may take, 258 KB each: enough to fill two threads, few enough to stay
-/// in a large cache.
-const CHUNK_ROWS: usize = 128;
+/// What the larger transform of a chunk of the batch may take: little enough to stay in a large cache, enough to use the
+/// kernel, which is read once for each chunk, often.
+const CHUNK_BYTES: usize = 8 << 20;
 
 /// Fewer input or output channels than this make the transforms dearer than what they save.
 const MIN_CHANNELS: usize = 16;
 
-/// How tiles of a chunk lie in the transforms.
+/// How the products are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Product {
+    /// Results in registers, every thread reading the kernel.
+    Registers,
+    /// The same, threads handing the kernel to each other.
+    Broadcast,
+    /// Operands in workgroup memory.
+    Tiled(Tile),
+}
+
+/// How tiles of the batch are cut into chunks.
 struct Tiles {
     /// Tiles of a sample along x and y.
     grid: [usize; 2],
-    /// Samples of a chunk.
-    samples: usize,
-    /// Rows for each quad of channels.
-    rows: usize,
+    /// Of the whole batch.
+    all: usize,
+    /// Of a chunk, the last of which may have fewer: whole blocks.
+    per_chunk: usize,
 }
 
 impl Tiles {
-    fn new(to: Layout, quads: usize, batch: usize) -> Tiles {
+    /// For transforms of at most `quads`.
+    fn new(to: Layout, quads: usize, batch: usize, limits: &Limits) -> Tiles {
         let grid = [to.width.div_ceil(OUT), to.height.div_ceil(OUT)];
-        let rows = |samples: usize| (samples * grid[0] * grid[1]).div_ceil(WIDTH);
-        let fits = |&samples: &usize| rows(samples) * quads <= CHUNK_ROWS;
-        let samples = (1..=batch).rev().find(fits).unwrap_or(1);
-        Tiles { grid, samples, rows: rows(samples) }
+        let all = grid[0] * grid[1] * batch;
+        let blocks = all.div_ceil(BLOCK);
+        let rows = (CHUNK_BYTES / (WIDTH * 16)).min(limits.max_texture_side);
+        // Chunks of one size: each is over when its slowest thread is.
+        let chunks = blocks.div_ceil((rows / quads).max(1));
+        Tiles { grid, all, per_chunk: blocks.div_ceil(chunks) * BLOCK }
     }
 
     fn per_sample(&self) -> usize {
@@ -47,7 +67,7 @@ impl Tiles {
     }
 
     fn transform(&self, quads: usize) -> TextureSize {
-        TextureSize { width: WIDTH, height: self.rows * quads, layers: FREQUENCIES }
+        TextureSize { width: WIDTH, height: self.per_chunk / BLOCK * quads, layers: 1 }
     }
 }
 
@@ -56,7 +76,8 @@ fn product_quads(to: Layout) -> usize {
 }
 
 fn weights_size(from: Layout, to: Layout) -> TextureSize {
-    TextureSize { width: from.quads() * 4, height: product_quads(to), layers: FREQUENCIES }
+    let width = from.quads().next_multiple_of(PRODUCT_STEP) * 4;
+    TextureSize { width, height: product_quads(to), layers: FREQUENCIES }
 }
 
 /// Whether `op` is a convolution that this computes faster than the direct sum, and the adapter has room for it.
@@ -65,28 +86,28 @@ pub fn takes(op: &ops::Conv2d, from: Layout, to: Layout, limits: &Limits) -> boo
     let fits = kernel == [3, 3] && stride == [1, 1] && op.c_in.min(op.c_out) >= MIN_CHANNELS;
     let quads = from.quads().max(product_quads(to));
     let weights = weights_size(from, to);
-    let sizes = [Tiles::new(to, quads, 1).transform(quads), weights];
+    let sizes = [Tiles::new(to, quads, 1, limits).transform(quads), weights];
     fits && from.quads() <= MAX_LOOP_STEPS
         && weights.bytes() <= limits.max_weights_bytes
         && sizes.iter().all(|size| size.check(limits).is_ok())
 }
 
-/// The three stages for each chunk of the batch; the products in tiles where there is one.
+/// The three stages for each chunk of the batch.
 pub fn dispatches(
     op: &ops::Conv2d,
     from: Layout,
     to: Layout,
     ends: DispatchSlots,
-    tile: Option<Tile>,
+    product: Product,
     slots: &mut Slots<'_>,
 ) -> Vec<Dispatch> {
-    let tiles = Tiles::new(to, from.quads().max(product_quads(to)), slots.batch);
+    let tiles = Tiles::new(to, from.quads().max(product_quads(to)), slots.batch, slots.limits);
     let transforms =
         [slots.scratch(0, tiles.transform(from.quads())), slots.scratch(1, tiles.transform(product_quads(to)))];
-    let stages = Stages { op, from, to, ends, transforms, tiles, tile, limits: slots.limits };
-    let chunks = (0..slots.batch)
-        .step_by(stages.tiles.samples)
-        .map(|first| Chunk { first, samples: stages.tiles.samples.min(slots.batch - first) });
+    let stages = Stages { op, from, to, ends, transforms, tiles, product, limits: slots.limits };
+    let chunks = (0..stages.tiles.all)
+        .step_by(stages.tiles.per_chunk)
+        .map(|first| Chunk { first, count: stages.tiles.per_chunk.min(stages.tiles.all - first) });
     chunks.flat_map(|chunk| [stages.input(chunk), stages.product(chunk), stages.output(chunk)]).collect()
 }
 
@@ -98,60 +119,60 @@ struct Stages<'a> {
     /// V and M.
     transforms: [usize; 2],
     tiles: Tiles,
-    tile: Option<Tile>,
+    product: Product,
     limits: &'a Limits,
 }
 
 impl Stages<'_> {
     fn input(&self, chunk: Chunk) -> Dispatch {
         let [left, top] = [self.op.window.before[1], self.op.window.before[0]];
-        let Tiles { grid: [x, y], rows, .. } = self.tiles;
+        let [x, y] = self.tiles.grid;
         let (width, height, quads) = (self.from.width, self.from.height, self.from.quads());
-        let params = [width, height, x, y, left, top, quads, WIDTH, rows, chunk.first, self.count(chunk)];
+        let params = [width, height, x, y, left, top, quads, chunk.first, chunk.count];
         let slots = DispatchSlots { input: self.ends.input, output: self.transforms[0] };
         self.dispatch(Shader::WinogradInput, slots, &params, [1, 1, quads], self.growth(chunk, 1), None)
     }
 
     fn product(&self, chunk: Chunk) -> Dispatch {
-        match self.tile {
-            None => self.product_in_registers(chunk),
-            Some(tile) => self.product_in_tiles(chunk, tile),
+        match self.product {
+            Product::Registers => self.product_in_registers(chunk, Shader::WinogradProduct),
+            Product::Broadcast => self.product_in_registers(chunk, Shader::WinogradProductBroadcast),
+            Product::Tiled(tile) => self.product_in_tiles(chunk, tile),
         }
     }
 
     fn product_in_tiles(&self, chunk: Chunk, tile: Tile) -> Dispatch {
         let quads = self.to.quads();
-        let params = [self.from.quads(), quads, WIDTH, self.tiles.rows, self.count(chunk)];
-        let slots = DispatchSlots { input: Some(self.transforms[0]), output: self.transforms[1] };
+        let params = [self.from.quads(), quads, product_quads(self.to), chunk.count];
         let workgroups = [quads.div_ceil(tile.quads()), 1, FREQUENCIES];
         let growth = Growth::Tiles { chunk, per_sample: self.tiles.per_sample(), per_group: tile.rows() };
         let weights = tiled::weights(self.from, self.to, FREQUENCIES);
-        self.dispatch(Shader::WinogradProductTiled(tile), slots, &params, workgroups, growth, Some(weights))
+        let shader = Shader::WinogradProductTiled(tile);
+        self.dispatch(shader, self.between(), &params, workgroups, growth, Some(weights))
     }
 
-    fn product_in_registers(&self, chunk: Chunk) -> Dispatch {
+    fn product_in_registers(&self, chunk: Chunk, shader: Shader) -> Dispatch {
         let quads = product_quads(self.to);
-        let blocks = self.count(chunk).div_ceil(WORKGROUP_WIDTH * PRODUCT_TILES);
-        let params = [self.from.quads(), WIDTH, self.tiles.rows, blocks];
-        let slots = DispatchSlots { input: Some(self.transforms[0]), output: self.transforms[1] };
+        let params = [self.from.quads(), quads, chunk.count.div_ceil(BLOCK)];
         let weights = Weights { size: weights_size(self.from, self.to), quads: [0, quads] };
         let workgroups = [quads / PRODUCT_QUADS, 1, FREQUENCIES];
-        let growth = self.growth(chunk, PRODUCT_TILES);
-        self.dispatch(Shader::WinogradProduct, slots, &params, workgroups, growth, Some(weights))
+        let growth = self.growth(chunk, BLOCK / WORKGROUP_WIDTH);
+        self.dispatch(shader, self.between(), &params, workgroups, growth, Some(weights))
     }
 
     fn output(&self, chunk: Chunk) -> Dispatch {
-        let Tiles { grid: [x, y], rows, .. } = self.tiles;
+        let [x, y] = self.tiles.grid;
         let (width, height, quads) = (self.to.width, self.to.height, self.to.quads());
-        let params = [width, height, x, y, quads, WIDTH, rows, chunk.first, self.count(chunk)];
+        let params = [width, height, x, y, quads, product_quads(self.to), chunk.first, chunk.count];
         let slots = DispatchSlots { input: Some(self.transforms[1]), output: self.ends.output };
         let dispatch =
             self.dispatch(Shader::WinogradOutput, slots, &params, [1, 1, quads], self.growth(chunk, 1), None);
         Dispatch { activation: self.op.activation, ..dispatch }
     }
 
-    fn count(&self, chunk: Chunk) -> usize {
-        chunk.samples * self.tiles.per_sample()
+    /// From V to M.
+    fn between(&self) -> DispatchSlots {
+        DispatchSlots { input: Some(self.transforms[0]), output: self.transforms[1] }
     }
 
     fn growth(&self, chunk: Chunk, tiles_per_thread: usize) -> Growth {

@@ -1,7 +1,7 @@
 //! Every method of every op, as choices to plan with.
 
 use vgg_wgpu::Network;
-use vgg_wgpu::plan::{Choices, Limits, Method, Tile};
+use vgg_wgpu::plan::{Choices, Limits, Method, Product, Tile};
 
 /// The methods that a network's ops take where they can, the first one first.
 #[derive(Debug, Clone)]
@@ -36,11 +36,12 @@ impl Family {
 pub fn families() -> Vec<Family> {
     let named = |name: String, methods| Family { name, methods };
     let mut families = vec![
-        named("winograd".into(), vec![Method::Winograd, Method::Direct]),
+        named("winograd".into(), vec![Method::Winograd(Product::Registers), Method::Direct]),
+        named("winograd_broadcast".into(), vec![Method::Winograd(Product::Broadcast), Method::Direct]),
         named("direct".into(), vec![Method::Direct]),
     ];
     for tile in Tile::ALL {
-        let methods = vec![Method::WinogradTiled(tile), Method::DirectTiled(tile), Method::DirectSplit];
+        let methods = vec![Method::Winograd(Product::Tiled(tile)), Method::DirectTiled(tile), Method::DirectSplit];
         families.push(named(format!("winograd_{tile}"), methods));
     }
     // One tile for what Winograd takes away from it above.

@@ -16,6 +16,7 @@ pub const LAVAPIPE: Limits = Limits {
     max_workgroup_threads: 1024,
     max_workgroup_bytes: 32768,
     workgroup_memory_is_fast: false,
+    broadcasts_between_threads: true,
 };
 
 /// VGG16 through fc2, from pixels; its weights are made when they are read.
