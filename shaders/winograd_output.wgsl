@@ -1,14 +1,15 @@
-// Winograd's F(4x4, 3x3), last of three: products back to 4 x 4 pixels, Y = A' M A, with bias and activation.
+// Winograd's F(4x4, 3x3), last of three: products back to 4 x 4 pixels, Y = A' M A, with bias and activation, and a max pool
+// of 2 x 2 behind it where it is compiled with parts/tile_pooled.wgsl.
 //
 // Bindings
 //   params   sizes; see Params
 //   input    M, as winograd_product.wgsl writes it
-//   output   [n * out_quads] layers of (out_size.y, out_size.x), four channels a texel
+//   output   [n * out_quads] layers of (out_size.y, out_size.x), four channels a texel: the map, or the pool's
 //   channels bias, four channels an element, zero where there is no channel
 //
 // Threads: x and then y is a tile, z a quad of output channels.
 //
-// Edges: pixels of a tile beyond the map are not stored. Threads beyond the chunk's tiles end at once.
+// Edges: pixels beyond the output are not stored; a pool drops a last odd row or column. Threads beyond the chunk's tiles end at once.
 
 struct Params {
     out_size: vec2<u32>,
@@ -57,17 +58,14 @@ fn column(at: vec2<u32>, u: u32) -> Four {
     );
 }
 
-fn store(at: vec2<u32>, layer: u32, value: vec4<f32>) {
-    if all(at < params.out_size) {
-        textureStore(output, at, layer, activate(value));
-    }
+fn activated(bias: vec4<f32>, row: Four) -> Four {
+    return Four(activate(row.a + bias), activate(row.b + bias), activate(row.c + bias), activate(row.d + bias));
 }
 
-fn store_row(at: vec2<u32>, layer: u32, bias: vec4<f32>, row: Four) {
-    store(at, layer, row.a + bias);
-    store(at + vec2<u32>(1u, 0u), layer, row.b + bias);
-    store(at + vec2<u32>(2u, 0u), layer, row.c + bias);
-    store(at + vec2<u32>(3u, 0u), layer, row.d + bias);
+fn store(at: vec2<u32>, layer: u32, value: vec4<f32>) {
+    if all(at < params.out_size) {
+        textureStore(output, at, layer, value);
+    }
 }
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
@@ -86,10 +84,13 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     let per_sample = params.tiles.x * params.tiles.y;
     let within = (params.first_tile + tile) % per_sample;
     let layer = (params.first_tile + tile) / per_sample * params.out_quads + thread.z;
-    let first = 4u * vec2<u32>(within % params.tiles.x, within / params.tiles.x);
     let bias = channels[thread.z];
-    store_row(first, layer, bias, transform(c0.a, c1.a, c2.a, c3.a, c4.a, c5.a));
-    store_row(first + vec2<u32>(0u, 1u), layer, bias, transform(c0.b, c1.b, c2.b, c3.b, c4.b, c5.b));
-    store_row(first + vec2<u32>(0u, 2u), layer, bias, transform(c0.c, c1.c, c2.c, c3.c, c4.c, c5.c));
-    store_row(first + vec2<u32>(0u, 3u), layer, bias, transform(c0.d, c1.d, c2.d, c3.d, c4.d, c5.d));
+    store_tile(
+        vec2<u32>(within % params.tiles.x, within / params.tiles.x),
+        layer,
+        activated(bias, transform(c0.a, c1.a, c2.a, c3.a, c4.a, c5.a)),
+        activated(bias, transform(c0.b, c1.b, c2.b, c3.b, c4.b, c5.b)),
+        activated(bias, transform(c0.c, c1.c, c2.c, c3.c, c4.c, c5.c)),
+        activated(bias, transform(c0.d, c1.d, c2.d, c3.d, c4.d, c5.d)),
+    );
 }

@@ -37,7 +37,7 @@ fn steps_never_write_what_they_read_and_keep_within_their_slots() {
     for step in &plan.steps {
         let (size, slot) = (step.output.texture(plan.batch), plan.slots[step.output_slot]);
         assert!(size.width <= slot.width && size.height <= slot.height && size.layers <= slot.layers);
-        for dispatch in &step.dispatches {
+        for dispatch in step.dispatches.iter().chain(step.pooled.iter().flatten()) {
             assert_ne!(dispatch.slots.input, Some(dispatch.slots.output));
             assert!(dispatch.workgroups(plan.batch).iter().all(|&count| (1..=65535).contains(&count)), "{dispatch:?}");
         }
@@ -49,9 +49,27 @@ fn steps_never_write_what_they_read_and_keep_within_their_slots() {
 fn a_steps_shaders_are_named_once_with_their_number() {
     let plan = Plan::new(&vgg16(), &LAVAPIPE, Some(8)).expect("it fits");
     let shaders: Vec<String> = plan.steps.iter().map(|step| step.shaders()).collect();
-    let of_chunks = "30 x winograd_input, 30 x winograd_product broadcast, 30 x winograd_output";
+    let of_chunks = "30 x winograd_input, 30 x winograd_product broadcast, 30 x winograd_output pooled";
     assert_eq!(shaders[..3], ["preprocess", "conv2d_3x3", of_chunks]);
     assert_eq!(shaders[shaders.len() - 2], "4 x dense");
+}
+
+#[test]
+fn pools_are_computed_with_the_convolutions_before_them() {
+    let plan = Plan::new(&vgg16(), &LAVAPIPE, Some(8)).expect("it fits");
+    let pools: Vec<_> = plan.steps.windows(2).filter(|steps| steps[0].pooled.is_some()).collect();
+    assert_eq!(pools.len(), 5);
+    for steps in pools {
+        let last = steps[0].launched().last().expect("stages");
+        assert_eq!((last.shader, last.slots.output), (Shader::WinogradOutputPooled, steps[1].output_slot));
+        assert_eq!(steps[1].shaders(), "pool2d", "where the map is wanted too");
+    }
+    let parts = plan.parts();
+    assert_eq!((parts.len(), parts[2].clone()), (plan.steps.len() - 5, 2..4), "{parts:?}");
+    assert!(
+        parts.windows(2).all(|parts| parts[0].end == parts[1].start) && parts[parts.len() - 1].end == 22,
+        "{parts:?}"
+    );
 }
 
 /// A transform of all 8 images' first maps would take 240 MB; chunks of the batch take turns with 8 MB.

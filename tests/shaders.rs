@@ -37,7 +37,8 @@ fn variants() -> BTreeSet<Variant> {
         {
             let choices = family.choices(network, &limits);
             let plan = Plan::with_choices(network, &limits, Some(*batch), &choices).expect("it fits");
-            let dispatches = plan.steps.iter().flat_map(|step| &step.dispatches);
+            let dispatches =
+                plan.steps.iter().flat_map(|step| step.dispatches.iter().chain(step.pooled.iter().flatten()));
             variants
                 .extend(dispatches.map(|launch| (launch.shader, activation_code(launch.activation), workgroup_rows)));
         }
@@ -259,9 +260,12 @@ fn sizes_in_parameters_are_those_of_the_textures() {
             let choices = family.choices(&network, &LAVAPIPE);
             let plan = Plan::with_choices(&network, &LAVAPIPE, Some(batch), &choices).expect("it fits");
             let mut input = plan.input;
-            for step in &plan.steps {
-                for dispatch in &step.dispatches {
-                    check_sizes(dispatch, input, step.output, plan.batch);
+            for (index, step) in plan.steps.iter().enumerate() {
+                let own = step.dispatches.iter().map(|dispatch| (dispatch, step.output));
+                let pooled = step.pooled.iter().flatten();
+                let pooled = pooled.map(|dispatch| (dispatch, pooled_output(dispatch, &plan, index)));
+                for (dispatch, output) in own.chain(pooled) {
+                    check_sizes(dispatch, input, output, plan.batch);
                     check_transforms(dispatch, &plan);
                     seen.insert(dispatch.shader);
                 }
@@ -270,6 +274,14 @@ fn sizes_in_parameters_are_those_of_the_textures() {
         }
     }
     assert_eq!(seen.len(), Shader::all().len(), "a shader that no case runs");
+}
+
+/// The last of a convolution's stages writes the pool's output in its place, the others have nothing to do with it.
+fn pooled_output(dispatch: &Dispatch, plan: &Plan, index: usize) -> Layout {
+    match dispatch.shader {
+        Shader::WinogradOutputPooled => plan.steps[index + 1].output,
+        _ => plan.steps[index].output,
+    }
 }
 
 fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize) {
@@ -340,7 +352,7 @@ fn check_transforms(dispatch: &Dispatch, plan: &Plan) {
     let [x, _, z] = dispatch.workgroups;
     let transforms = match dispatch.shader {
         Shader::WinogradInput => vec![(output, number("in_quads"))],
-        Shader::WinogradOutput => vec![(input, number("block_rows"))],
+        Shader::WinogradOutput | Shader::WinogradOutputPooled => vec![(input, number("block_rows"))],
         _ => vec![(input, number("in_quads")), (output, number("block_rows"))],
     };
     for (size, block_rows) in transforms {
@@ -350,7 +362,7 @@ fn check_transforms(dispatch: &Dispatch, plan: &Plan) {
     }
     let groups = match dispatch.shader {
         Shader::WinogradInput => (WORKGROUP_WIDTH, number("in_quads"), z),
-        Shader::WinogradOutput => (WORKGROUP_WIDTH, number("out_quads"), z),
+        Shader::WinogradOutput | Shader::WinogradOutputPooled => (WORKGROUP_WIDTH, number("out_quads"), z),
         Shader::WinogradProductTiled(tile) => (tile.rows(), number("out_quads").div_ceil(tile.quads()), x),
         _ => (BLOCK, number("block_rows") / PRODUCT_QUADS, x),
     };
@@ -360,7 +372,7 @@ fn check_transforms(dispatch: &Dispatch, plan: &Plan) {
     } else {
         assert_eq!(number("tile_count"), chunk.count, "{name}");
     }
-    if matches!(dispatch.shader, Shader::WinogradInput | Shader::WinogradOutput) {
+    if params.contains_key("first_tile") {
         assert_eq!(number("first_tile"), chunk.first, "{name}");
         assert_eq!(params["tiles"].iter().product::<usize>(), per_sample, "{name}");
     } else {

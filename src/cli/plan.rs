@@ -2,7 +2,6 @@
 
 use vgg_wgpu::device::{self, Device, DeviceChoice};
 use vgg_wgpu::gpu::tuner::TuneMode;
-use vgg_wgpu::plan::Step;
 use vgg_wgpu::roofline::{self, Bound, LayerCost, Peak};
 use vgg_wgpu::{Error, Result};
 
@@ -33,8 +32,11 @@ pub fn run(args: PlanArgs) -> Result<Outcome> {
     println!("{:18} {:24} {:>9} {:>9} {:>8} {:>9}  shaders", "layer", "output", "GFLOP", "MB", "FLOP/B", "ms");
     // The first step may preprocess, which is no node's.
     let steps = &plan.steps[plan.steps.len() - costs.len()..];
+    let mut is_pooled = false;
     for (cost, step) in costs.iter().zip(steps) {
-        println!("{}", row(cost, step, peak));
+        let shaders = if is_pooled { "with the layer before".to_owned() } else { step.shaders() };
+        println!("{}", row(cost, &shaders, peak));
+        is_pooled = step.pooled.is_some();
     }
     let seconds: f64 = costs.iter().map(|cost| cost.seconds(peak).0).sum();
     println!(
@@ -45,20 +47,19 @@ pub fn run(args: PlanArgs) -> Result<Outcome> {
     Ok(Outcome::Complete)
 }
 
-fn row(cost: &LayerCost, step: &Step, peak: Peak) -> String {
+fn row(cost: &LayerCost, shaders: &str, peak: Peak) -> String {
     let (seconds, bound) = cost.seconds(peak);
     let bound = match bound {
         Bound::Arithmetic => "arithmetic",
         Bound::Memory => "memory",
     };
     format!(
-        "{:18} {:24} {:9.2} {:9.1} {:8.1} {:9.3}  {} ({bound})",
+        "{:18} {:24} {:9.2} {:9.1} {:8.1} {:9.3}  {shaders} ({bound})",
         cost.layer,
         cost.output.to_string(),
         cost.flops as f64 / 1e9,
         cost.bytes as f64 / 1e6,
         cost.intensity(),
         1e3 * seconds,
-        step.shaders(),
     )
 }

@@ -18,7 +18,7 @@ use super::lanes::{load, mul_add, store};
 use super::product::{self, GROUP, Panels, Task, multiply, packed_len, packed_position};
 use super::scratch::with_scratch;
 use crate::ops::winograd::{FREQUENCIES, IN, OUT, transform};
-use crate::ops::{self, Activation, PoolKind};
+use crate::ops::{self, Activation};
 use crate::{Result, Shape};
 
 /// Tiles that are transformed and multiplied together where the weights stay in a cache: few, so that their transforms
@@ -80,10 +80,7 @@ impl Winograd {
 
     /// Whether this can compute `pool` of its own output on the way: 2x2 maxima, of which a tile holds whole ones.
     pub fn takes_pool(&self, pool: &ops::Pool2d) -> bool {
-        let window = pool.window;
-        let fits = window.kernel == [2, 2] && window.stride == [2, 2] && window.before == [0, 0];
-        let whole = window.output == self.output.map(|size| size / 2);
-        fits && whole && pool.kind == PoolKind::Max && matches!(self.activation, Activation::Linear | Activation::Relu)
+        pool.halves(self.output) && matches!(self.activation, Activation::Linear | Activation::Relu)
     }
 
     /// `input` `[n, h, w, c_in]`, `output` `[n, oh, ow, c_out]`, or where it is to be pooled `[n, oh / 2, ow / 2, c_out]`.

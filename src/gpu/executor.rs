@@ -29,7 +29,7 @@ pub struct GpuExecutor {
     pub(super) context: Context,
     slots: Vec<wgpu::Texture>,
     pixels: Option<wgpu::Buffer>,
-    pub(super) steps: Vec<Vec<Launch>>,
+    steps: Vec<Launches>,
     /// Where outputs are copied to, one for each batch under way.
     readbacks: [wgpu::Buffer; DEPTH],
     pub(super) under_way: VecDeque<UnderWay>,
@@ -43,6 +43,14 @@ pub(super) struct Launch {
     dispatch: Dispatch,
 }
 
+/// Those of a plan's step.
+struct Launches {
+    /// What makes its own output.
+    own: Vec<Launch>,
+    /// What makes that of the pool behind it, where the step has such dispatches.
+    pooled: Option<Vec<Launch>>,
+}
+
 /// Reads the weights of an op, or makes some.
 type LoadWeights = fn(&Op) -> Result<StepWeights>;
 
@@ -51,6 +59,13 @@ pub(super) struct UnderWay {
     n: usize,
     readback: usize,
     submission: wgpu::SubmissionIndex,
+}
+
+impl Launches {
+    /// What a batch launches.
+    fn launched(&self) -> &[Launch] {
+        self.pooled.as_ref().unwrap_or(&self.own)
+    }
 }
 
 impl GpuExecutor {
@@ -129,7 +144,7 @@ impl GpuExecutor {
     /// Seconds that the device takes for `n` samples, whatever is in its textures.
     pub(super) fn time(&self, n: usize) -> Result<f64> {
         let mut encoder = self.context.encoder();
-        self.encode(&mut encoder, 0..self.steps.len(), n, None);
+        self.encode(&mut encoder, self.batch(), n, None);
         let start = Instant::now();
         let submission = self.context.queue.submit([encoder.finish()]);
         self.context.wait_for(submission)?;
@@ -142,7 +157,7 @@ impl GpuExecutor {
     }
 
     /// Reads and uploads the weights, those of a step while another thread reads the next one's.
-    fn compile(&self, load: LoadWeights) -> Result<Vec<Vec<Launch>>> {
+    fn compile(&self, load: LoadWeights) -> Result<Vec<Launches>> {
         thread::scope(|scope| {
             let (sender, loaded) = bounded(1);
             let load = move || {
@@ -158,9 +173,9 @@ impl GpuExecutor {
             for (step, loaded) in self.plan.steps.iter().zip(loaded) {
                 let (label, weights) = loaded?;
                 let launches = self.launches(step, &weights, &label, &mut uploads)?;
-                let shaders = step.dispatches.iter().map(|dispatch| (dispatch.shader, dispatch.activation));
+                let shaders = step.launched().iter().map(|dispatch| (dispatch.shader, dispatch.activation));
                 if shaders.filter(|&shader| prepared.insert(shader)).count() > 0 {
-                    prepare(&launches, &mut uploads)?;
+                    prepare(launches.launched(), &mut uploads)?;
                 }
                 steps.push(launches);
             }
@@ -184,16 +199,9 @@ impl GpuExecutor {
         })
     }
 
-    fn launches(
-        &self,
-        step: &Step,
-        weights: &StepWeights,
-        label: &str,
-        uploads: &mut Uploads<'_>,
-    ) -> Result<Vec<Launch>> {
+    fn launches(&self, step: &Step, weights: &StepWeights, label: &str, uploads: &mut Uploads<'_>) -> Result<Launches> {
         let mut kernels = HashMap::new();
-        let mut launches = Vec::new();
-        for dispatch in &step.dispatches {
+        let mut launch = |dispatch: &Dispatch| {
             let pipeline = self.context.pipeline(dispatch.shader, dispatch.activation);
             let kernel = match dispatch.weights {
                 Some(part) if kernels.contains_key(&part) => kernels.get(&part),
@@ -203,8 +211,11 @@ impl GpuExecutor {
                 }
                 None => None,
             };
-            launches.push(self.launch(dispatch, pipeline, kernel, weights, label));
-        }
+            Ok(self.launch(dispatch, pipeline, kernel, weights, label))
+        };
+        let own = step.dispatches.iter().map(&mut launch).collect::<Result<_>>()?;
+        let pooled = step.pooled.as_ref().map(|pooled| pooled.iter().map(&mut launch).collect::<Result<_>>());
+        let launches = Launches { own, pooled: pooled.transpose()? };
         self.context.check()?;
         Ok(launches)
     }
@@ -255,9 +266,20 @@ impl GpuExecutor {
         Launch { pipeline, bindings, dispatch: dispatch.clone() }
     }
 
-    /// The node that a step computes: none where it preprocesses.
-    pub(super) fn node_of(&self, step: usize) -> Option<usize> {
-        step.checked_sub(usize::from(self.network.preprocess.is_some()))
+    /// The nodes that steps compute: none where the only one preprocesses.
+    pub(super) fn nodes_of(&self, steps: Range<usize>) -> Range<usize> {
+        let first_node = usize::from(self.network.preprocess.is_some());
+        steps.start.saturating_sub(first_node)..steps.end - first_node
+    }
+
+    /// What the batch launches for a part of the plan.
+    pub(super) fn part(&self, steps: Range<usize>) -> &[Launch] {
+        self.steps[steps.start].launched()
+    }
+
+    /// All that a batch launches.
+    fn batch(&self) -> impl Iterator<Item = &Launch> {
+        self.plan.parts().into_iter().flat_map(|steps| self.part(steps))
     }
 
     /// Hands the input to the device and returns the number of samples.
@@ -287,15 +309,15 @@ impl GpuExecutor {
         n
     }
 
-    pub(super) fn encode(
+    pub(super) fn encode<'a>(
         &self,
         encoder: &mut wgpu::CommandEncoder,
-        steps: Range<usize>,
+        launches: impl IntoIterator<Item = &'a Launch>,
         n: usize,
         timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>,
     ) {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
-        for launch in self.steps[steps].iter().flatten() {
+        for launch in launches {
             let [x, y, z] = launch.dispatch.workgroups(n).map(|count| count as u32);
             pass.set_pipeline(&launch.pipeline);
             pass.set_bind_group(0, &launch.bindings, &[]);
@@ -338,7 +360,7 @@ impl Executor for GpuExecutor {
         let readback = self.submitted % DEPTH;
         let (layout, slot) = self.plan.output();
         let mut encoder = self.context.encoder();
-        self.encode(&mut encoder, 0..self.steps.len(), n, None);
+        self.encode(&mut encoder, self.batch(), n, None);
         copy(&mut encoder, &self.slots[slot], &self.readbacks[readback], layout, n);
         let submission = self.context.queue.submit([encoder.finish()]);
         map(&self.readbacks[readback]);
@@ -359,15 +381,15 @@ impl Executor for GpuExecutor {
         let n = self.upload(input);
         for (index, step) in self.plan.steps.iter().enumerate() {
             let mut encoder = self.context.encoder();
-            self.encode(&mut encoder, index..index + 1, n, None);
+            self.encode(&mut encoder, &self.steps[index].own, n, None);
             let buffer = readback(&self.context, step.output, n);
             copy(&mut encoder, &self.slots[step.output_slot], &buffer, step.output, n);
             let submission = self.context.queue.submit([encoder.finish()]);
             map(&buffer);
             self.context.wait_for(submission)?;
             let output = self.read(&buffer, step.output, n)?;
-            if let Some(node) = self.node_of(index) {
-                visit(&self.network.nodes[node], output)?;
+            if let Some(node) = self.network.nodes[self.nodes_of(index..index + 1)].first() {
+                visit(node, output)?;
             }
         }
         Ok(())

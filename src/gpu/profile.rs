@@ -1,5 +1,6 @@
 //! The time of each step: by the GPU's timestamps, or by waiting for each.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::GpuExecutor;
@@ -13,14 +14,16 @@ const STEP_QUERIES: usize = 2;
 impl Profiler for GpuExecutor {
     fn clock(&self) -> Clock {
         let has_timestamps = self.context.device.features().contains(wgpu::Features::TIMESTAMP_QUERY);
-        let fit = STEP_QUERIES * self.steps.len() <= wgpu::QUERY_SET_MAX_QUERIES as usize;
+        let fit = STEP_QUERIES * self.plan().parts().len() <= wgpu::QUERY_SET_MAX_QUERIES as usize;
         if has_timestamps && fit { Clock::Gpu } else { Clock::Host }
     }
 
     fn steps(&self) -> Vec<ProfiledStep> {
-        let steps = self.plan().steps.iter().enumerate();
-        let nodes = |step| self.node_of(step).map_or(0..0, |node| node..node + 1);
-        steps.map(|(index, step)| ProfiledStep { nodes: nodes(index), shaders: Some(step.shaders()) }).collect()
+        let step = |steps: Range<usize>| {
+            let shaders = Some(self.plan().steps[steps.start].shaders());
+            ProfiledStep { nodes: self.nodes_of(steps), shaders }
+        };
+        self.plan().parts().into_iter().map(step).collect()
     }
 
     fn profile(&mut self, input: Input<'_>, clock: Clock) -> Result<Vec<Duration>> {
@@ -31,16 +34,16 @@ impl Profiler for GpuExecutor {
         self.context.wait()?;
         match clock {
             Clock::Gpu => self.timestamps(n),
-            Clock::Host => (0..self.steps.len()).map(|step| self.wait_for_step(step, n)).collect(),
+            Clock::Host => self.plan().parts().into_iter().map(|part| self.wait_for_part(part, n)).collect(),
         }
     }
 }
 
 impl GpuExecutor {
-    fn wait_for_step(&self, step: usize, n: usize) -> Result<Duration> {
+    fn wait_for_part(&self, part: Range<usize>, n: usize) -> Result<Duration> {
         let start = Instant::now();
         let mut encoder = self.context.device.create_command_encoder(&Default::default());
-        self.encode(&mut encoder, step..step + 1, n, None);
+        self.encode(&mut encoder, self.part(part), n, None);
         self.context.wait_for(self.context.queue.submit([encoder.finish()]))?;
         Ok(start.elapsed())
     }
@@ -48,7 +51,8 @@ impl GpuExecutor {
     /// All steps in one submission, as in a batch that nobody times, but each in a pass of its own.
     fn timestamps(&self, n: usize) -> Result<Vec<Duration>> {
         let (device, queue) = (&self.context.device, &self.context.queue);
-        let count = (STEP_QUERIES * self.steps.len()) as u32;
+        let parts = self.plan().parts();
+        let count = (STEP_QUERIES * parts.len()) as u32;
         if count == 0 {
             return Ok(Vec::new());
         }
@@ -68,13 +72,13 @@ impl GpuExecutor {
         let resolved = buffer(wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC);
         let readback = buffer(wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
         let mut encoder = device.create_command_encoder(&Default::default());
-        for (step, begin) in (0..self.steps.len()).zip((0..count).step_by(STEP_QUERIES)) {
+        for (part, begin) in parts.into_iter().zip((0..count).step_by(STEP_QUERIES)) {
             let writes = wgpu::ComputePassTimestampWrites {
                 query_set: &queries,
                 beginning_of_pass_write_index: Some(begin),
                 end_of_pass_write_index: Some(begin + 1),
             };
-            self.encode(&mut encoder, step..step + 1, n, Some(writes));
+            self.encode(&mut encoder, self.part(part), n, Some(writes));
         }
         encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
         encoder.copy_buffer_to_buffer(&resolved, 0, &readback, 0, None);

@@ -28,6 +28,14 @@ impl Pool2d {
         Shape::Map { h, w, c: input.channels() }
     }
 
+    /// Whether it makes of a map of `[h, w]` the maxima of its 2 x 2 groups of pixels, each in one of them, dropping a last
+    /// odd row or column: what can be computed with the map, a tile of even sides at a time.
+    pub fn halves(&self, map: [usize; 2]) -> bool {
+        let Window { kernel, stride, before, output } = self.window;
+        let is_whole = before == [0, 0] && output == map.map(|size| size / 2);
+        self.kind == PoolKind::Max && kernel == [2, 2] && stride == [2, 2] && is_whole
+    }
+
     /// The plain reference for maps.
     pub fn reference(&self, input: &Tensor) -> Tensor {
         let Shape::Map { h, w, c } = input.shape else { panic!("pool2d needs a map") };

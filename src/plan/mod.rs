@@ -20,6 +20,8 @@ pub use step::{SPLIT_BYTES, SPLIT_QUADS, SPLIT_SAMPLES, SPLIT_THREADS};
 pub use tile::{SLAB, Tile};
 pub use winograd::{BLOCK, PRODUCT_QUADS, Product};
 
+use std::ops::Range;
+
 use crate::executor::requested_batch;
 use crate::{Error, Network, Result};
 
@@ -121,6 +123,17 @@ impl Plan {
         self.steps.last().map_or((self.input, self.input_slot), |step| (step.output, step.output_slot))
     }
 
+    /// The steps that a batch launches as one: each alone, or a convolution and the pool that is computed with it.
+    pub fn parts(&self) -> Vec<Range<usize>> {
+        let (mut parts, mut first) = (Vec::new(), 0);
+        while first < self.steps.len() {
+            let end = first + 1 + usize::from(self.steps[first].pooled.is_some());
+            parts.push(first..end);
+            first = end;
+        }
+        parts
+    }
+
     fn for_batch(network: &Network, limits: &Limits, batch: usize, choices: &Choices) -> Result<Plan, String> {
         let input = Layout::of(network.input, limits);
         let mut slots = Slots { batch, limits, choices, sizes: Vec::new(), scratch: [None; 2] };
@@ -129,13 +142,18 @@ impl Plan {
         if network.preprocess.is_some() {
             steps.push(Step::preprocess(input, input_slot, limits));
         }
-        let (mut from, mut from_slot) = (input, input_slot);
-        for node in &network.nodes {
+        // The layouts and slots of the input and of each node's output.
+        let mut places = vec![(input, input_slot)];
+        for (index, node) in network.nodes.iter().enumerate() {
             let fail = |problem| format!("layer {} ({}): {problem}", node.layer, node.op.name());
-            let to = Layout::of(node.output, limits);
-            let to_slot = slots.take(to, Some(from_slot)).map_err(fail)?;
-            steps.push(Step::for_op(&node.op, (from, from_slot), (to, to_slot), &mut slots).map_err(fail)?);
-            (from, from_slot) = (to, to_slot);
+            let (to, from) = (Layout::of(node.output, limits), places[index]);
+            let to = (to, slots.take(to, Some(from.1)).map_err(fail)?);
+            if let (Some(before), Some(step)) = (index.checked_sub(1), steps.last_mut()) {
+                let ops = [&network.nodes[before].op, &node.op];
+                step.pooled = Step::pooled(ops, places[before], from.0, to, &mut slots);
+            }
+            steps.push(Step::for_op(&node.op, from, to, &mut slots).map_err(fail)?);
+            places.push(to);
         }
         for step in &steps {
             step.check(batch, limits)?;

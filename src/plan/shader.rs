@@ -20,6 +20,7 @@ pub enum Shader {
     Softmax,
     WinogradInput,
     WinogradOutput,
+    WinogradOutputPooled,
     WinogradProduct,
     WinogradProductBroadcast,
     WinogradProductTiled(Tile),
@@ -42,6 +43,7 @@ impl Shader {
             Shader::Softmax,
             Shader::WinogradInput,
             Shader::WinogradOutput,
+            Shader::WinogradOutputPooled,
             Shader::WinogradProduct,
             Shader::WinogradProductBroadcast,
             Shader::ZeroPad2d,
@@ -76,7 +78,7 @@ impl Shader {
             Shader::Preprocess => "preprocess",
             Shader::Softmax => "softmax",
             Shader::WinogradInput => "winograd_input",
-            Shader::WinogradOutput => "winograd_output",
+            Shader::WinogradOutput | Shader::WinogradOutputPooled => "winograd_output",
             Shader::WinogradProduct | Shader::WinogradProductBroadcast => "winograd_product",
             Shader::WinogradProductTiled(_) => "winograd_product_tiled",
             Shader::ZeroPad2d => "zero_pad2d",
@@ -85,11 +87,12 @@ impl Shader {
 
     /// Whether it reads `channels`: a bias, or other values for each channel.
     pub fn reads_channels(self) -> bool {
-        use Shader::{BatchNorm, Conv2d, Conv2d3x3, Conv2dTiled, Dense, DenseSplit, Preprocess, WinogradOutput};
-        matches!(
-            self,
-            BatchNorm | Conv2d | Conv2d3x3 | Conv2dTiled(_) | Dense | DenseSplit | Preprocess | WinogradOutput
-        )
+        use Shader::{BatchNorm, Conv2d, Conv2d3x3, Conv2dTiled, Dense, DenseSplit, Preprocess};
+        match self {
+            BatchNorm | Conv2d | Conv2d3x3 | Conv2dTiled(_) | Dense | DenseSplit | Preprocess => true,
+            Shader::WinogradOutput | Shader::WinogradOutputPooled => true,
+            _ => false,
+        }
     }
 
     /// What several shaders share, this one among them.
@@ -100,12 +103,15 @@ impl Shader {
         const KERNELS_BROADCAST: &str = include_str!("../../shaders/parts/kernels_broadcast.wgsl");
         const KERNEL: &str = include_str!("../../shaders/parts/kernel.wgsl");
         const PIXEL: &str = include_str!("../../shaders/parts/pixel.wgsl");
+        const TILE_WHOLE: &str = include_str!("../../shaders/parts/tile_whole.wgsl");
+        const TILE_POOLED: &str = include_str!("../../shaders/parts/tile_pooled.wgsl");
         const TILE: &str = include_str!("../../shaders/parts/tile.wgsl");
         match self {
             Shader::Conv2d | Shader::Conv2d3x3 => &[CONV2D, KERNEL, PIXEL],
             Shader::Conv2dTiled(_) => &[TILE, PIXEL],
             Shader::WinogradInput => &[SPECTRA, PIXEL],
-            Shader::WinogradOutput => &[SPECTRA],
+            Shader::WinogradOutput => &[SPECTRA, TILE_WHOLE],
+            Shader::WinogradOutputPooled => &[SPECTRA, TILE_POOLED],
             Shader::WinogradProduct => &[SPECTRA, KERNEL, KERNELS],
             Shader::WinogradProductBroadcast => &[SPECTRA, KERNELS_BROADCAST],
             Shader::WinogradProductTiled(_) => &[SPECTRA, TILE],
@@ -128,7 +134,7 @@ impl Shader {
             Shader::Preprocess => include_str!("../../shaders/preprocess.wgsl"),
             Shader::Softmax => include_str!("../../shaders/softmax.wgsl"),
             Shader::WinogradInput => include_str!("../../shaders/winograd_input.wgsl"),
-            Shader::WinogradOutput => include_str!("../../shaders/winograd_output.wgsl"),
+            Shader::WinogradOutput | Shader::WinogradOutputPooled => include_str!("../../shaders/winograd_output.wgsl"),
             Shader::WinogradProduct | Shader::WinogradProductBroadcast => {
                 include_str!("../../shaders/winograd_product.wgsl")
             }
@@ -144,9 +150,10 @@ impl Shader {
 impl fmt::Display for Shader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
-        if *self == Shader::WinogradProductBroadcast {
-            f.write_str(" broadcast")?;
+        match self {
+            Shader::WinogradOutputPooled => f.write_str(" pooled"),
+            Shader::WinogradProductBroadcast => f.write_str(" broadcast"),
+            _ => self.tile().map_or(Ok(()), |tile| write!(f, " {tile}")),
         }
-        self.tile().map_or(Ok(()), |tile| write!(f, " {tile}"))
     }
 }

@@ -34,6 +34,9 @@ pub struct Step {
     pub output: Layout,
     /// In order. More than one where weights are cut, or where an algorithm has stages.
     pub dispatches: Vec<Dispatch>,
+    /// What makes the next step's output instead, without this one's, where that is a pool which can be computed with it.
+    /// Batches are computed so, unless somebody wants to see every output.
+    pub pooled: Option<Vec<Dispatch>>,
 }
 
 /// The slots that a dispatch reads, where it does not read pixels, and writes.
@@ -108,7 +111,7 @@ impl Step {
         let params = vec![output.width as u32, output.height as u32];
         let slots = DispatchSlots { input: None, output: output_slot };
         let dispatch = over(Shader::Preprocess, slots, params, output, 1, limits);
-        Step { output_slot, output, dispatches: vec![dispatch] }
+        Step { output_slot, output, dispatches: vec![dispatch], pooled: None }
     }
 
     /// One op from a layout and slot to another.
@@ -123,7 +126,7 @@ impl Step {
         let ends = DispatchSlots { input: Some(input_slot), output: output_slot };
         let dispatches = match op {
             Op::Conv2d(op) => match method {
-                Some(Method::Winograd(product)) => winograd::dispatches(op, from, to, ends, product, slots),
+                Some(Method::Winograd(product)) => winograd::dispatches(op, [from, to], None, ends, product, slots),
                 Some(Method::DirectTiled(tile)) => vec![tiled::conv2d(op, from, to, ends, batch, tile)],
                 Some(Method::Direct | Method::DirectSplit) | None => vec![conv2d(op, from, to, ends, limits)?],
             },
@@ -142,13 +145,35 @@ impl Step {
             }
             Op::Softmax => vec![softmax(to, ends, limits)?],
         };
-        Ok(Step { output_slot, output: to, dispatches })
+        Ok(Step { output_slot, output: to, dispatches, pooled: None })
     }
 
-    /// The shaders that run, in the order of their first launches, with the number of launches where there is more than one.
+    /// What computes a convolution and the pool behind it at once, where there is such a way: from the convolution's input to
+    /// the layout and slot of the pool's output.
+    pub(super) fn pooled(
+        [op, pool]: [&Op; 2],
+        (from, input_slot): (Layout, usize),
+        to: Layout,
+        (pooled, output_slot): (Layout, usize),
+        slots: &mut Slots<'_>,
+    ) -> Option<Vec<Dispatch>> {
+        let (Op::Conv2d(conv2d), Op::Pool2d(pool)) = (op, pool) else { return None };
+        let Some(Method::Winograd(product)) = slots.choices.method(op, from, to, slots.limits) else { return None };
+        let ends = DispatchSlots { input: Some(input_slot), output: output_slot };
+        let fits = pool.halves([to.height, to.width]) && input_slot != output_slot;
+        fits.then(|| winograd::dispatches(conv2d, [from, to], Some(pooled), ends, product, slots))
+    }
+
+    /// What a batch launches for it, and for the pool behind it where it has that one's dispatches.
+    pub fn launched(&self) -> &[Dispatch] {
+        self.pooled.as_ref().unwrap_or(&self.dispatches)
+    }
+
+    /// The shaders that a batch runs, in the order of their first launches, with the number of launches where there is more
+    /// than one.
     pub fn shaders(&self) -> String {
         let mut counts: Vec<(Shader, usize)> = Vec::new();
-        for dispatch in &self.dispatches {
+        for dispatch in self.launched() {
             match counts.iter_mut().find(|(shader, _)| *shader == dispatch.shader) {
                 Some((_, count)) => *count += 1,
                 None => counts.push((dispatch.shader, 1)),
@@ -163,7 +188,7 @@ impl Step {
 
     /// Whether an adapter launches and holds all of it.
     pub(super) fn check(&self, batch: usize, limits: &Limits) -> Result<(), String> {
-        for dispatch in &self.dispatches {
+        for dispatch in self.dispatches.iter().chain(self.pooled.iter().flatten()) {
             let [x, y, z] = dispatch.workgroups(batch);
             if [x, y, z].into_iter().max() > Some(limits.max_workgroups) {
                 let (name, limit) = (dispatch.shader.name(), limits.max_workgroups);

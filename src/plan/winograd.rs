@@ -92,11 +92,12 @@ pub fn takes(op: &ops::Conv2d, from: Layout, to: Layout, limits: &Limits) -> boo
         && sizes.iter().all(|size| size.check(limits).is_ok())
 }
 
-/// The three stages for each chunk of the batch.
+/// The three stages for each chunk of the batch. The output is the convolution's, of layout `to`, or where there is such a
+/// one that of the max pool behind it, which [`ops::Pool2d::halves`] the map.
 pub fn dispatches(
     op: &ops::Conv2d,
-    from: Layout,
-    to: Layout,
+    [from, to]: [Layout; 2],
+    pooled: Option<Layout>,
     ends: DispatchSlots,
     product: Product,
     slots: &mut Slots<'_>,
@@ -104,7 +105,7 @@ pub fn dispatches(
     let tiles = Tiles::new(to, from.quads().max(product_quads(to)), slots.batch, slots.limits);
     let transforms =
         [slots.scratch(0, tiles.transform(from.quads())), slots.scratch(1, tiles.transform(product_quads(to)))];
-    let stages = Stages { op, from, to, ends, transforms, tiles, product, limits: slots.limits };
+    let stages = Stages { op, from, to, pooled, ends, transforms, tiles, product, limits: slots.limits };
     let chunks = (0..stages.tiles.all)
         .step_by(stages.tiles.per_chunk)
         .map(|first| Chunk { first, count: stages.tiles.per_chunk.min(stages.tiles.all - first) });
@@ -115,6 +116,7 @@ struct Stages<'a> {
     op: &'a ops::Conv2d,
     from: Layout,
     to: Layout,
+    pooled: Option<Layout>,
     ends: DispatchSlots,
     /// V and M.
     transforms: [usize; 2],
@@ -162,11 +164,14 @@ impl Stages<'_> {
 
     fn output(&self, chunk: Chunk) -> Dispatch {
         let [x, y] = self.tiles.grid;
-        let (width, height, quads) = (self.to.width, self.to.height, self.to.quads());
-        let params = [width, height, x, y, quads, product_quads(self.to), chunk.first, chunk.count];
+        let (shader, output) = match self.pooled {
+            None => (Shader::WinogradOutput, self.to),
+            Some(pooled) => (Shader::WinogradOutputPooled, pooled),
+        };
+        let quads = self.to.quads();
+        let params = [output.width, output.height, x, y, quads, product_quads(self.to), chunk.first, chunk.count];
         let slots = DispatchSlots { input: Some(self.transforms[1]), output: self.ends.output };
-        let dispatch =
-            self.dispatch(Shader::WinogradOutput, slots, &params, [1, 1, quads], self.growth(chunk, 1), None);
+        let dispatch = self.dispatch(shader, slots, &params, [1, 1, quads], self.growth(chunk, 1), None);
         Dispatch { activation: self.op.activation, ..dispatch }
     }
 
