@@ -9,17 +9,14 @@
 //   weights  U: texel (i, q) of layer frequency is U[frequency][i, 4q .. 4q + 3]; zero where i or q is no channel, i being
 //            rounded up to 8
 //
-// Threads: workgroups along x are TILE_QUADS quads of output channels each, along z frequencies; along y, and in a workgroup
-// of more than one row, blocks of 32 tiles. A thread takes every eighth tile of a block. Quads are the fastest, so that a
+// Threads: workgroups along x are TILE_QUADS quads of output channels each, which are two or four, along z frequencies; along y, and in a workgroup
+// of more than one row, blocks of 64 tiles. A thread takes every eighth tile of a block. Quads are the fastest, so that a
 // block of V stays in the cache while U passes by. A thread keeps its results in registers, which are written out: WGSL has
 // no repetition, and arrays lie in memory on some adapters. An iteration takes two quads of input channels: lavapipe keeps
 // what a loop carries in memory, and copies it under a mask once in each iteration.
 //
 // Edges: blocks are whole: what lies beyond the tiles is computed and read by nobody. Beyond an odd number of quads of
 // input channels, the last one is multiplied by zeros. Rows of a workgroup beyond the blocks compute the last one again.
-
-// Quads of output channels that one thread computes.
-const TILE_QUADS = 4u;
 
 struct Params {
     in_quads: u32,
@@ -32,12 +29,16 @@ struct Params {
 @group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 @group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
 
-// Four input channels of four tiles, eight apart.
+// Four channels of eight tiles, eight apart.
 struct Tiles {
     a: vec4<f32>,
     b: vec4<f32>,
     c: vec4<f32>,
     d: vec4<f32>,
+    e: vec4<f32>,
+    f: vec4<f32>,
+    g: vec4<f32>,
+    h: vec4<f32>,
 }
 
 fn load(at: vec2<u32>) -> Tiles {
@@ -46,21 +47,29 @@ fn load(at: vec2<u32>) -> Tiles {
         textureLoad(input, at + vec2<u32>(8u, 0u), 0u),
         textureLoad(input, at + vec2<u32>(16u, 0u), 0u),
         textureLoad(input, at + vec2<u32>(24u, 0u), 0u),
+        textureLoad(input, at + vec2<u32>(32u, 0u), 0u),
+        textureLoad(input, at + vec2<u32>(40u, 0u), 0u),
+        textureLoad(input, at + vec2<u32>(48u, 0u), 0u),
+        textureLoad(input, at + vec2<u32>(56u, 0u), 0u),
     );
 }
 
-// Four output channels of four tiles.
+// From four input channels and four more to four output channels.
 fn multiply(k: Kernels, v: Tiles, w: Tiles) -> Tiles {
     return Tiles(
         k.first * v.a + k.second * w.a,
         k.first * v.b + k.second * w.b,
         k.first * v.c + k.second * w.c,
         k.first * v.d + k.second * w.d,
+        k.first * v.e + k.second * w.e,
+        k.first * v.f + k.second * w.f,
+        k.first * v.g + k.second * w.g,
+        k.first * v.h + k.second * w.h,
     );
 }
 
-fn add(sum: Tiles, more: Tiles) -> Tiles {
-    return Tiles(sum.a + more.a, sum.b + more.b, sum.c + more.c, sum.d + more.d);
+fn add(x: Tiles, y: Tiles) -> Tiles {
+    return Tiles(x.a + y.a, x.b + y.b, x.c + y.c, x.d + y.d, x.e + y.e, x.f + y.f, x.g + y.g, x.h + y.h);
 }
 
 fn store(at: vec2<u32>, sum: Tiles) {
@@ -68,6 +77,10 @@ fn store(at: vec2<u32>, sum: Tiles) {
     textureStore(output, at + vec2<u32>(8u, 0u), 0u, sum.b);
     textureStore(output, at + vec2<u32>(16u, 0u), 0u, sum.c);
     textureStore(output, at + vec2<u32>(24u, 0u), 0u, sum.d);
+    textureStore(output, at + vec2<u32>(32u, 0u), 0u, sum.e);
+    textureStore(output, at + vec2<u32>(40u, 0u), 0u, sum.f);
+    textureStore(output, at + vec2<u32>(48u, 0u), 0u, sum.g);
+    textureStore(output, at + vec2<u32>(56u, 0u), 0u, sum.h);
 }
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
@@ -88,12 +101,16 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) g
         let w = load(vec2<u32>(first.x, min(first.y + q + 1u, last)));
         sum0 = add(sum0, multiply(kernels(4u * q, quad, frequency, local.x), v, w));
         sum1 = add(sum1, multiply(kernels(4u * q, quad + 1u, frequency, local.x), v, w));
-        sum2 = add(sum2, multiply(kernels(4u * q, quad + 2u, frequency, local.x), v, w));
-        sum3 = add(sum3, multiply(kernels(4u * q, quad + 3u, frequency, local.x), v, w));
+        if TILE_QUADS == 4u {
+            sum2 = add(sum2, multiply(kernels(4u * q, quad + 2u, frequency, local.x), v, w));
+            sum3 = add(sum3, multiply(kernels(4u * q, quad + 3u, frequency, local.x), v, w));
+        }
     }
     let at = place(tile, frequency, quad, params.block_rows);
     store(at, sum0);
     store(at + vec2<u32>(0u, 1u), sum1);
-    store(at + vec2<u32>(0u, 2u), sum2);
-    store(at + vec2<u32>(0u, 3u), sum3);
+    if TILE_QUADS == 4u {
+        store(at + vec2<u32>(0u, 2u), sum2);
+        store(at + vec2<u32>(0u, 3u), sum3);
+    }
 }

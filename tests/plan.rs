@@ -49,7 +49,7 @@ fn steps_never_write_what_they_read_and_keep_within_their_slots() {
 fn a_steps_shaders_are_named_once_with_their_number() {
     let plan = Plan::new(&vgg16(), &LAVAPIPE, Some(8)).expect("it fits");
     let shaders: Vec<String> = plan.steps.iter().map(|step| step.shaders()).collect();
-    let of_chunks = "30 x winograd_input, 30 x winograd_product broadcast, 30 x winograd_output pooled";
+    let of_chunks = "66 x winograd_input, 66 x winograd_product broadcast, 66 x winograd_output pooled";
     assert_eq!(shaders[..3], ["preprocess", "conv2d_3x3", of_chunks]);
     assert_eq!(shaders[shaders.len() - 2], "4 x dense");
 }
@@ -72,7 +72,7 @@ fn pools_are_computed_with_the_convolutions_before_them() {
     );
 }
 
-/// A transform of all 8 images' first maps would take 240 MB; chunks of the batch take turns with 8 MB.
+/// A transform of all 8 images' first maps would take 240 MB; chunks of the batch take turns with 4, or with one block's 5.
 #[test]
 fn winograds_transforms_are_bounded_and_cover_the_batch_once() {
     let plan = Plan::new(&vgg16(), &LAVAPIPE, Some(8)).expect("it fits");
@@ -95,7 +95,7 @@ fn winograds_transforms_are_bounded_and_cover_the_batch_once() {
         assert_eq!(next, 8 * per_sample);
     }
     let transforms: Vec<_> = plan.slots.iter().filter(|slot| slot.layers == 1 && slot.width > 1000).collect();
-    assert!(transforms.len() == 2 && transforms.iter().all(|slot| slot.bytes() <= 8 << 20), "{transforms:?}");
+    assert!(transforms.len() == 2 && transforms.iter().all(|slot| slot.bytes() <= 5 << 20), "{transforms:?}");
     // A smaller batch leaves chunks out.
     let last = plan.steps[2].dispatches.last().expect("stages");
     assert_eq!((last.workgroups(7)[1], last.workgroups(8)[1] > 0), (0, true));

@@ -10,7 +10,7 @@ use naga::{AddressSpace, Arena, Expression, Function, GlobalVariable, Handle, Mo
 use support::cases;
 use support::methods;
 use support::plans::{LAVAPIPE, vgg16};
-use vgg_wgpu::plan::{BLOCK, CONV2D_3X3_ROWS, CONV2D_QUADS, CONV2D_ROWS, DENSE_SAMPLES, PRODUCT_QUADS};
+use vgg_wgpu::plan::{BLOCK, CONV2D_3X3_ROWS, CONV2D_QUADS, CONV2D_ROWS, DENSE_SAMPLES, Product};
 use vgg_wgpu::plan::{Dispatch, Growth, Layout, Limits, Plan, Shader, Tile, WORKGROUP_WIDTH, activation_code};
 use vgg_wgpu::plan::{SLAB, SPLIT_BYTES, SPLIT_QUADS, SPLIT_SAMPLES, SPLIT_THREADS};
 
@@ -199,7 +199,8 @@ fn workgroups_and_tiles_are_as_large_as_plans_count_them() {
             Shader::Conv2d3x3 => vec![("TILE_ROWS", CONV2D_3X3_ROWS), ("TILE_QUADS", CONV2D_QUADS)],
             Shader::Dense => vec![("TILE_SAMPLES", DENSE_SAMPLES)],
             Shader::DenseSplit => vec![("SPLIT_SAMPLES", SPLIT_SAMPLES), ("SPLIT_QUADS", SPLIT_QUADS)],
-            Shader::WinogradProduct | Shader::WinogradProductBroadcast => vec![("TILE_QUADS", PRODUCT_QUADS)],
+            Shader::WinogradProduct => vec![("TILE_QUADS", Product::Registers.quads())],
+            Shader::WinogradProductBroadcast => vec![("TILE_QUADS", Product::Broadcast.quads())],
             Shader::Conv2dTiled(tile) | Shader::WinogradProductTiled(tile) => {
                 let [rows, columns] = tile.sides();
                 vec![("TILE_ROWS", rows), ("TILE_COLUMNS", columns), ("TILE_QUADS", tile.quads()), ("SLAB", SLAB)]
@@ -317,7 +318,7 @@ fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize)
         assert!(params["first_quad"][0] + params["quads"][0] <= output.quads(), "{name}: more units than there are");
     } else if is_product_in_registers(dispatch.shader) {
         assert_eq!(weights.size.width, 4 * input.quads().next_multiple_of(2), "{name}");
-        assert_eq!(weights.size.height, output.quads().next_multiple_of(PRODUCT_QUADS), "{name}");
+        assert_eq!(weights.size.height, params["block_rows"][0], "{name}");
     } else {
         assert_eq!(weights.size.width, 4 * input.quads(), "{name}");
         assert_eq!(weights.size.height, output.quads().next_multiple_of(CONV2D_QUADS), "{name}");
@@ -364,7 +365,8 @@ fn check_transforms(dispatch: &Dispatch, plan: &Plan) {
         Shader::WinogradInput => (WORKGROUP_WIDTH, number("in_quads"), z),
         Shader::WinogradOutput | Shader::WinogradOutputPooled => (WORKGROUP_WIDTH, number("out_quads"), z),
         Shader::WinogradProductTiled(tile) => (tile.rows(), number("out_quads").div_ceil(tile.quads()), x),
-        _ => (BLOCK, number("block_rows") / PRODUCT_QUADS, x),
+        Shader::WinogradProduct => (BLOCK, number("block_rows") / Product::Registers.quads(), x),
+        _ => (BLOCK, number("block_rows") / Product::Broadcast.quads(), x),
     };
     assert_eq!((per_group, groups.1), (groups.0 * LAVAPIPE.workgroup_rows, groups.2), "{name}: every quad is computed");
     if is_product_in_registers(dispatch.shader) {

@@ -1,3 +1,6 @@
+// Quads of output channels that a thread computes: more need more registers than GPUs have.
+const TILE_QUADS = 2u;
+
 // From eight input channels, four and four, to four output channels.
 struct Kernels {
     first: mat4x4<f32>,

@@ -1,3 +1,6 @@
+// Quads of output channels that a thread computes: as many as make a loop that the processor's instruction cache holds.
+const TILE_QUADS = 4u;
+
 // From eight input channels, four and four, to four output channels.
 struct Kernels {
     first: mat4x4<f32>,

@@ -3,7 +3,7 @@
 // one thread of the transforms reads or writes is close together, and what neighbouring threads do is adjacent.
 
 // Tiles of a block.
-const TILE_BLOCK = 32u;
+const TILE_BLOCK = 64u;
 
 fn place(tile: u32, frequency: u32, quad: u32, block_rows: u32) -> vec2<u32> {
     return vec2<u32>(TILE_BLOCK * frequency + tile % TILE_BLOCK, tile / TILE_BLOCK * block_rows + quad);

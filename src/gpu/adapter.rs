@@ -95,6 +95,8 @@ impl Adapter {
                 as usize,
             max_workgroup_bytes: limits.max_compute_workgroup_storage_size as usize,
             workgroup_memory_is_fast: self.is_hardware(),
+            // Measured on lavapipe; for hardware, whose hundreds of workgroups run at once, predicted.
+            chunk_bytes: if self.is_hardware() { 64 << 20 } else { 4 << 20 },
             // Rasterisers on the CPU make a subgroup of the lanes of a vector. Where hardware puts threads is not promised.
             broadcasts_between_threads: !self.is_hardware()
                 && self.adapter.features().contains(wgpu::Features::SUBGROUP)

@@ -18,7 +18,7 @@ pub use step::{CONV2D_3X3_ROWS, CONV2D_QUADS, CONV2D_ROWS, DENSE_SAMPLES};
 pub use step::{Chunk, Dispatch, DispatchSlots, Growth, Step, Weights, activation_code};
 pub use step::{SPLIT_BYTES, SPLIT_QUADS, SPLIT_SAMPLES, SPLIT_THREADS};
 pub use tile::{SLAB, Tile};
-pub use winograd::{BLOCK, PRODUCT_QUADS, Product};
+pub use winograd::{BLOCK, Product};
 
 use std::ops::Range;
 
@@ -46,6 +46,9 @@ pub struct Limits {
     pub max_workgroup_bytes: usize,
     /// Whether that memory is predicted to be faster than textures: what is tried first where nothing was measured.
     pub workgroup_memory_is_fast: bool,
+    /// What a stage of an algorithm that computes a batch in chunks may hand to the next, in bytes: little enough to stay in
+    /// the processor's cache, enough to keep all of it busy.
+    pub chunk_bytes: usize,
     /// Whether the [`WORKGROUP_WIDTH`] threads of a workgroup's row are, in their order, the first lanes of a subgroup, and
     /// shaders may hand values from one to the others.
     pub broadcasts_between_threads: bool,

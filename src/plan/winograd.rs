@@ -12,19 +12,15 @@ use super::{Limits, MAX_LOOP_STEPS, Shader, Slots, WORKGROUP_WIDTH, tiled};
 
 /// Tiles of a block of the transforms: `TILE_BLOCK` of `parts/spectra.wgsl`, and what one row of threads of
 /// `winograd_product.wgsl` computes.
-pub const BLOCK: usize = 32;
-/// Quads of output channels that one thread of it computes: its `TILE_QUADS`.
-pub const PRODUCT_QUADS: usize = 4;
+pub const BLOCK: usize = 64;
+/// Quads of output channels in the transforms and in its kernel are a multiple of what one thread of it computes.
+const PRODUCT_QUADS: usize = 4;
 /// Quads of input channels that it takes in an iteration.
 const PRODUCT_STEP: usize = 2;
 
 /// Texels in a row of the transforms: a block at each frequency, and a block more, or all rows would share a few of a
 /// cache's sets.
 const WIDTH: usize = (FREQUENCIES + 1) * BLOCK;
-
-/// What the larger transform of a chunk of the batch may take: little enough to stay in a large cache, enough to use the
-/// kernel, which is read once for each chunk, often.
-const CHUNK_BYTES: usize = 8 << 20;
 
 /// Fewer input or output channels than this make the transforms dearer than what they save.
 const MIN_CHANNELS: usize = 16;
@@ -38,6 +34,17 @@ pub enum Product {
     Broadcast,
     /// Operands in workgroup memory.
     Tiled(Tile),
+}
+
+impl Product {
+    /// Quads of output channels that a workgroup computes: `TILE_QUADS` of the shader.
+    pub fn quads(self) -> usize {
+        match self {
+            Product::Registers => 2,
+            Product::Broadcast => 4,
+            Product::Tiled(tile) => tile.quads(),
+        }
+    }
 }
 
 /// How tiles of the batch are cut into chunks.
@@ -56,7 +63,7 @@ impl Tiles {
         let grid = [to.width.div_ceil(OUT), to.height.div_ceil(OUT)];
         let all = grid[0] * grid[1] * batch;
         let blocks = all.div_ceil(BLOCK);
-        let rows = (CHUNK_BYTES / (WIDTH * 16)).min(limits.max_texture_side);
+        let rows = (limits.chunk_bytes / (WIDTH * 16)).min(limits.max_texture_side);
         // Chunks of one size: each is over when its slowest thread is.
         let chunks = blocks.div_ceil((rows / quads).max(1));
         Tiles { grid, all, per_chunk: blocks.div_ceil(chunks) * BLOCK }
@@ -146,7 +153,7 @@ impl Stages<'_> {
     fn product_in_tiles(&self, chunk: Chunk, tile: Tile) -> Dispatch {
         let quads = self.to.quads();
         let params = [self.from.quads(), quads, product_quads(self.to), chunk.count];
-        let workgroups = [quads.div_ceil(tile.quads()), 1, FREQUENCIES];
+        let workgroups = [quads.div_ceil(self.product.quads()), 1, FREQUENCIES];
         let growth = Growth::Tiles { chunk, per_sample: self.tiles.per_sample(), per_group: tile.rows() };
         let weights = tiled::weights(self.from, self.to, FREQUENCIES);
         let shader = Shader::WinogradProductTiled(tile);
@@ -157,7 +164,7 @@ impl Stages<'_> {
         let quads = product_quads(self.to);
         let params = [self.from.quads(), quads, chunk.count.div_ceil(BLOCK)];
         let weights = Weights { size: weights_size(self.from, self.to), quads: [0, quads] };
-        let workgroups = [quads / PRODUCT_QUADS, 1, FREQUENCIES];
+        let workgroups = [quads / self.product.quads(), 1, FREQUENCIES];
         let growth = self.growth(chunk, BLOCK / WORKGROUP_WIDTH);
         self.dispatch(shader, self.between(), &params, workgroups, growth, Some(weights))
     }

@@ -16,6 +16,7 @@ pub const LAVAPIPE: Limits = Limits {
     max_workgroup_threads: 1024,
     max_workgroup_bytes: 32768,
     workgroup_memory_is_fast: false,
+    chunk_bytes: 4 << 20,
     broadcasts_between_threads: true,
 };
 
