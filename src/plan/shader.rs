@@ -88,11 +88,9 @@ impl Shader {
     /// Whether it reads `channels`: a bias, or other values for each channel.
     pub fn reads_channels(self) -> bool {
         use Shader::{BatchNorm, Conv2d, Conv2d3x3, Conv2dTiled, Dense, DenseSplit, Preprocess};
-        match self {
-            BatchNorm | Conv2d | Conv2d3x3 | Conv2dTiled(_) | Dense | DenseSplit | Preprocess => true,
-            Shader::WinogradOutput | Shader::WinogradOutputPooled => true,
-            _ => false,
-        }
+        use Shader::{WinogradOutput, WinogradOutputPooled};
+        matches!(self, BatchNorm | Conv2d | Conv2d3x3 | Conv2dTiled(_) | Dense | DenseSplit | Preprocess)
+            || matches!(self, WinogradOutput | WinogradOutputPooled)
     }
 
     /// What several shaders share, this one among them.
