@@ -59,7 +59,9 @@
 //! launched as `src/plan/step.rs` says, and `src/cpu/conv2d.rs` on the CPU. Most 3x3 convolutions take another algorithm,
 //! with the stem `winograd` in the same places. There are two families of shaders for what takes the time: those that keep
 //! results in registers and read textures, and, with `tiled` and `split` in their names, those that share operands in
-//! workgroup memory ([`plan::Method`]). What several shaders share is in `shaders/parts` and `shaders/common.wgsl`.
+//! workgroup memory ([`plan::Method`]). What several shaders share is in `shaders/parts` and `shaders/common.wgsl`; there too is
+//! what makes two shaders of one file: `winograd_product` with kernels that each thread loads or that threads hand to each
+//! other, `winograd_output` with or without the pool behind it ([`plan::Shader`]).
 //! Tests run each op's cases on every backend (`tests/ops.rs`).
 //!
 //! Tensors are channels-last throughout ([`Shape`]), kernels are Keras's; where a backend needs another layout it
