@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::scratch::Scratch;
 use super::step::Step;
 use crate::executor::{Executor, Input, batch_len, requested_batch};
 use crate::network::Node;
@@ -29,6 +30,7 @@ pub struct CpuExecutor {
     pool: ThreadPool,
     /// Two buffers take turns: each step reads one and writes the other.
     buffers: [Vec<f32>; 2],
+    scratch: Scratch,
     finished: Option<Tensor>,
 }
 
@@ -49,7 +51,16 @@ impl CpuExecutor {
         let pooled =
             steps.iter().zip(next).map(|(step, next)| next.is_some_and(|next| step.takes_pool(next))).collect();
         let max_batch = requested_batch(batch)?.unwrap_or(DEFAULT_BATCH);
-        Ok(CpuExecutor { network, steps, pooled, max_batch, pool, buffers: Default::default(), finished: None })
+        Ok(CpuExecutor {
+            network,
+            steps,
+            pooled,
+            max_batch,
+            pool,
+            buffers: Default::default(),
+            scratch: Scratch::default(),
+            finished: None,
+        })
     }
 
     /// Copies or preprocesses the batch into the first buffer and returns the number of samples.
@@ -89,7 +100,7 @@ impl CpuExecutor {
         done();
         for nodes in self.node_ranges() {
             let output = self.network.nodes[nodes.end - 1].output;
-            run(&self.pool, &self.steps[nodes.start], output, nodes.len() > 1, n, &mut self.buffers);
+            run(&self.pool, &self.steps[nodes.start], output, nodes.len() > 1, n, &mut self.buffers, &mut self.scratch);
             done();
         }
         n
@@ -137,7 +148,7 @@ impl Executor for CpuExecutor {
     fn trace(&mut self, input: Input<'_>, visit: &mut dyn FnMut(&Node, Tensor) -> Result<()>) -> Result<()> {
         let n = self.load(input);
         for (step, node) in self.steps.iter().zip(&self.network.nodes) {
-            run(&self.pool, step, node.output, false, n, &mut self.buffers);
+            run(&self.pool, step, node.output, false, n, &mut self.buffers, &mut self.scratch);
             visit(node, Tensor::new(n, node.output, self.buffers[0].clone()))?;
         }
         Ok(())
@@ -145,10 +156,18 @@ impl Executor for CpuExecutor {
 }
 
 /// One step from the first buffer to the second, which becomes the first; with the pool behind it where `pooled`.
-fn run(pool: &ThreadPool, step: &Step, output: Shape, pooled: bool, n: usize, buffers: &mut [Vec<f32>; 2]) {
+fn run(
+    pool: &ThreadPool,
+    step: &Step,
+    output: Shape,
+    pooled: bool,
+    n: usize,
+    buffers: &mut [Vec<f32>; 2],
+    scratch: &mut Scratch,
+) {
     let [from, to] = buffers;
     // Every step writes all of its output, so what the buffer held before need not be cleared.
     to.resize(n * output.len(), 0.0);
-    pool.install(|| step.run(n, from, to, pooled));
+    pool.install(|| step.run(n, from, to, pooled, scratch));
     buffers.swap(0, 1);
 }

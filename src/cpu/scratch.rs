@@ -1,4 +1,4 @@
-//! Memory that each thread keeps from one task to the next.
+//! Memory that is kept from one task to the next.
 
 use std::cell::RefCell;
 
@@ -7,17 +7,26 @@ use bytemuck::Zeroable;
 use super::product::Line;
 
 thread_local! {
-    static SCRATCH: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
+    static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch(Vec::new())) };
 }
 
-/// Lends `task` this thread's scratch memory, `len` values of any content, the first at the start of a cache line. The
-/// task must not start or wait for parallel work, which could run another task, and want the same memory, on this thread.
-pub fn with_scratch<R>(len: usize, task: impl FnOnce(&mut [f32]) -> R) -> R {
-    SCRATCH.with_borrow_mut(|scratch| {
+/// Memory that grows to what was asked of it.
+#[derive(Default)]
+pub struct Scratch(Vec<Line>);
+
+impl Scratch {
+    /// `len` values of any content, the first at the start of a cache line.
+    pub fn values(&mut self, len: usize) -> &mut [f32] {
         let lines = len.div_ceil(size_of::<Line>() / size_of::<f32>());
-        if scratch.len() < lines {
-            scratch.resize(lines, Line::zeroed());
+        if self.0.len() < lines {
+            self.0.resize(lines, Line::zeroed());
         }
-        task(&mut bytemuck::cast_slice_mut(scratch)[..len])
-    })
+        &mut bytemuck::cast_slice_mut(&mut self.0)[..len]
+    }
+}
+
+/// Lends `task` this thread's scratch memory, [`Scratch::values`]. The task must not start or wait for parallel work, which
+/// could run another task, and want the same memory, on this thread.
+pub fn with_scratch<R>(len: usize, task: impl FnOnce(&mut [f32]) -> R) -> R {
+    SCRATCH.with_borrow_mut(|scratch| task(scratch.values(len)))
 }

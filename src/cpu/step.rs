@@ -4,6 +4,7 @@ use super::conv2d::Conv2d;
 use super::dense::Dense;
 use super::elementwise::{self, BatchNorm};
 use super::pool2d::Pool2d;
+use super::scratch::Scratch;
 use super::winograd::Winograd;
 use super::zero_pad2d::ZeroPad2d;
 use crate::ops::{Activation, Op};
@@ -47,11 +48,11 @@ impl Step {
     }
 
     /// Computes `n` samples and writes every element of `output`, which is that of the pool behind this step where
-    /// `pooled`. Runs on the thread pool it is called in.
-    pub fn run(&self, n: usize, input: &[f32], output: &mut [f32], pooled: bool) {
+    /// `pooled`. Runs on the thread pool it is called in, with `scratch` that serves one step after the other.
+    pub fn run(&self, n: usize, input: &[f32], output: &mut [f32], pooled: bool, scratch: &mut Scratch) {
         match self {
             Step::Conv2d(step) => step.run(input, output),
-            Step::Winograd(step) => step.run(n, input, output, pooled),
+            Step::Winograd(step) => step.run(n, input, output, pooled, scratch),
             Step::Pool2d(step) => step.run(input, output),
             Step::ZeroPad2d(step) => step.run(input, output),
             Step::Flatten => output.copy_from_slice(input),

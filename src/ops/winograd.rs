@@ -1,8 +1,8 @@
-//! Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2015): what both backends know of it.
+//! Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2015), with which GPUs compute 3x3 convolutions.
 //!
 //! A tile of 6x6 input pixels gives 4x4 output pixels, `Y = A' [(G g G') * (B' d B)] A`, with a quarter of the direct sum's
 //! multiplications. The interpolation points are 0, +-sqrt(1/2), +-sqrt(2) and infinity, which round half as much as 0,
-//! +-1, +-2.
+//! +-1, +-2. The CPU takes larger tiles (`src/cpu/winograd`).
 
 /// Rows and columns of an output tile.
 pub const OUT: usize = 4;
@@ -37,7 +37,7 @@ pub fn transform_kernel(kernel: &[f32], pairs: usize) -> Vec<f32> {
 
 /// `G g` for `N` pairs: the values of the polynomial `g` at the points, divided by the products of their distances.
 #[inline(always)]
-pub fn transform<const N: usize>(g: [[f64; N]; 3]) -> [[f64; N]; IN] {
+fn transform<const N: usize>(g: [[f64; N]; 3]) -> [[f64; N]; IN] {
     let (near, far) = (std::f64::consts::FRAC_1_SQRT_2, std::f64::consts::SQRT_2);
     let mut values = [[0.0; N]; IN];
     for pair in 0..N {
