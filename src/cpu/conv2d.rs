@@ -1,18 +1,20 @@
-//! Convolution of any window: its input unfolded in blocks (im2col), then matrix products.
+//! Convolution of any window, as matrix products whose left operand is the input itself: neighbouring output pixels have
+//! windows that overlap in it.
+
+use std::ops::Range;
 
 use pulp::Simd;
 use rayon::prelude::*;
 
-use super::elementwise::add_bias_and_activate;
-use super::product::{self, GROUP, Panels, Task, multiply, packed_len, packed_position};
+use super::elementwise::{activate_in_place, activate_vector};
+use super::lanes::{load, store};
+use super::product::{self, GROUP, Panels, Task, VECTORS};
 use super::scratch::with_scratch;
 use crate::ops::{self, Activation, Window};
 use crate::{Result, Shape};
 
-/// Values of the unfolded input that one task holds: half of a small L2 cache.
-const TASK: usize = 64 * 1024;
-/// Output pixels of a task at most.
-const MAX_ROWS: usize = 256;
+/// Output pixels of a task at least, where there are as many: whole rows.
+const PIXELS: usize = 128;
 
 /// A convolution with its weights.
 pub struct Conv2d {
@@ -23,6 +25,7 @@ pub struct Conv2d {
     c_out: usize,
     activation: Activation,
     bias: Vec<f32>,
+    /// One matrix `[taps * c_in, c_out]`.
     weights: Panels,
 }
 
@@ -44,79 +47,116 @@ impl Conv2d {
 
     /// `input` `[n, h, w, c_in]`, `output` `[n, oh, ow, c_out]`.
     pub fn run(&self, input: &[f32], output: &mut [f32]) {
-        let Panels { block, terms, columns, .. } = self.weights;
-        let rows = (TASK / terms).clamp(1, MAX_ROWS).next_multiple_of(block.rows);
-        output.par_chunks_mut(rows * self.c_out).enumerate().for_each(|(index, output)| {
-            let count = output.len() / self.c_out;
-            let (packed, products) = (packed_len(block, count, terms), packed_len(block, count, columns));
-            with_scratch(terms + packed + products, |scratch| {
-                let (row, scratch) = scratch.split_at_mut(terms);
-                let (packed, products) = scratch.split_at_mut(packed);
-                product::dispatch(Pixels { conv: self, input, first: index * rows, row, packed, products, output });
+        let row_len = self.window.output[1] * self.c_out;
+        let rows = PIXELS.div_ceil(self.window.output[1]);
+        output.par_chunks_mut(rows * row_len).enumerate().for_each(|(index, output)| {
+            let lines = self.window.kernel[0] * self.line_len();
+            with_scratch(lines + self.weights.block.rows * self.weights.columns, |scratch| {
+                let (lines, products) = scratch.split_at_mut(lines);
+                for (row, output) in output.chunks_exact_mut(row_len).enumerate() {
+                    self.copy_lines(index * rows + row, input, lines);
+                    product::dispatch(Row { conv: self, lines, products, output });
+                }
             });
         });
     }
 
-    /// Writes the input values under the window at output pixel `position` of the batch, zeros for the padding.
-    #[inline(always)]
-    fn unfold(&self, position: usize, input: &[f32], unfolded: &mut [f32]) {
-        let ([h, w], [oh, ow], [kh, kw]) = (self.input, self.window.output, self.window.kernel);
-        let (n, oy, ox) = (position / (oh * ow), position / ow % oh, position % ow);
-        for (ky, row) in unfolded.chunks_exact_mut(unfolded.len() / kh).enumerate() {
-            let Some(y) = (oy * self.window.stride[0] + ky).checked_sub(self.window.before[0]).filter(|&y| y < h)
-            else {
-                row.fill(0.0);
-                continue;
-            };
-            let start = ox * self.window.stride[1];
-            // Columns of the map under the window are neighbours in the input too.
-            let left = self.window.before[1].saturating_sub(start).min(kw);
-            let first = (start + left).saturating_sub(self.window.before[1]);
-            let count = w.saturating_sub(first).min(kw - left);
-            let (padding, rest) = row.split_at_mut(left * self.c_in);
-            let (inside, behind) = rest.split_at_mut(count * self.c_in);
-            padding.fill(0.0);
-            inside.copy_from_slice(&input[((n * h + y) * w + first.min(w)) * self.c_in..][..count * self.c_in]);
-            behind.fill(0.0);
+    /// Values of a row of the input with its padding, behind which is room for a whole block of output pixels.
+    fn line_len(&self) -> usize {
+        let columns = self.window.output[1].next_multiple_of(self.weights.block.rows);
+        ((columns - 1) * self.window.stride[1] + self.window.kernel[1]) * self.c_in
+    }
+
+    /// Copies the rows of the input under the window at row `row` of the output, of all its rows in the batch.
+    fn copy_lines(&self, row: usize, input: &[f32], lines: &mut [f32]) {
+        let ([h, w], oh) = (self.input, self.window.output[0]);
+        let (n, oy) = (row / oh, row % oh);
+        let row_len = w * self.c_in;
+        for (ky, line) in lines.chunks_exact_mut(self.line_len()).enumerate() {
+            let y = (oy * self.window.stride[0] + ky).checked_sub(self.window.before[0]).filter(|&y| y < h);
+            let (left, rest) = line.split_at_mut((self.window.before[1] * self.c_in).min(line.len()));
+            let count = if y.is_some() { row_len.min(rest.len()) } else { 0 };
+            let (inside, right) = rest.split_at_mut(count);
+            left.fill(0.0);
+            inside.copy_from_slice(&input[(n * h + y.unwrap_or(0)) * row_len..][..count]);
+            right.fill(0.0);
         }
     }
 }
 
-/// The output pixels from `first` on that `output` has room for.
-struct Pixels<'a> {
+/// A row of output pixels.
+struct Row<'a> {
     conv: &'a Conv2d,
-    input: &'a [f32],
-    first: usize,
-    /// One unfolded row.
-    row: &'a mut [f32],
-    /// All unfolded rows, packed.
-    packed: &'a mut [f32],
+    /// A line for each row of the window.
+    lines: &'a [f32],
+    /// A block of output pixels before bias and activation, with all columns of the weights.
     products: &'a mut [f32],
     output: &'a mut [f32],
 }
 
-impl Task for Pixels<'_> {
+impl Task for Row<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd, const ROWS: usize>(self, simd: S) {
-        let Pixels { conv, input, first, row, packed, products, output } = self;
-        let Panels { block, terms, columns, .. } = conv.weights;
-        let count = output.len() / conv.c_out;
-        row.fill(0.0);
-        for index in 0..count {
-            conv.unfold(first + index, input, &mut row[..conv.window.taps() * conv.c_in]);
-            for (group, values) in row.as_chunks::<GROUP>().0.iter().enumerate() {
-                packed[packed_position::<ROWS>(terms, index, group * GROUP)..][..GROUP].copy_from_slice(values);
+    fn run<S: Simd, const ROWS: usize>(mut self, simd: S) {
+        let width = self.conv.window.output[1];
+        for first in (0..width).step_by(ROWS) {
+            for column in (0..self.conv.c_out).step_by(VECTORS * S::F32_LANES) {
+                match width - first {
+                    ..=4 => self.multiply::<S, 4>(simd, first, column),
+                    5..=8 if ROWS > 8 => self.multiply::<S, 8>(simd, first, column),
+                    _ => self.multiply::<S, ROWS>(simd, first, column),
+                }
+            }
+            self.finish(simd, first..width.min(first + ROWS));
+        }
+    }
+}
+
+impl Row<'_> {
+    /// The products of `COUNT` output pixels from `first` on with the panel that begins at `column`.
+    #[inline(always)]
+    fn multiply<S: Simd, const COUNT: usize>(&mut self, simd: S, first: usize, column: usize) {
+        let conv = self.conv;
+        let (step, terms) = (conv.window.stride[1] * conv.c_in, conv.window.kernel[1] * conv.c_in);
+        let panel = S::as_simd_f32s(conv.weights.panel(0, column)).0.as_chunks::<VECTORS>().0;
+        let mut sums = [[simd.splat_f32s(0.0); VECTORS]; COUNT];
+        for (line, weights) in self.lines.chunks_exact(conv.line_len()).zip(panel.chunks_exact(terms)) {
+            let windows: [&[f32]; COUNT] = std::array::from_fn(|pixel| &line[(first + pixel) * step..][..terms]);
+            for (term, weights) in weights.iter().enumerate() {
+                for (window, sums) in windows.iter().zip(&mut sums) {
+                    let value = simd.splat_f32s(window[term]);
+                    for (sum, weight) in sums.iter_mut().zip(weights) {
+                        *sum = simd.mul_add_e_f32s(value, *weight, *sum);
+                    }
+                }
             }
         }
-        for column in (0..columns).step_by(block.columns) {
-            let panel = conv.weights.panel(0, column);
-            multiply::<S, ROWS>(simd, (packed, count), panel, &mut products[column..], columns);
+        let columns = conv.weights.columns;
+        for (pixel, sums) in sums.iter().enumerate() {
+            let products = &mut self.products[pixel * columns + column..][..VECTORS * S::F32_LANES];
+            for (place, sum) in products.chunks_exact_mut(S::F32_LANES).zip(sums) {
+                store::<S>(*sum, place);
+            }
         }
-        for (output, products) in output.chunks_exact_mut(conv.c_out).zip(products.chunks_exact(columns)) {
-            output.copy_from_slice(&products[..conv.c_out]);
-            add_bias_and_activate(conv.activation, &conv.bias, output);
+    }
+
+    /// Bias and activation.
+    #[inline(always)]
+    fn finish<S: Simd>(&mut self, simd: S, pixels: Range<usize>) {
+        let Conv2d { c_out, activation, ref bias, ref weights, .. } = *self.conv;
+        let output = self.output[pixels.start * c_out..pixels.end * c_out].chunks_exact_mut(c_out);
+        for (pixel, products) in output.zip(self.products.chunks_exact(weights.columns)) {
+            let vectors = c_out / S::F32_LANES * S::F32_LANES;
+            for c in (0..vectors).step_by(S::F32_LANES) {
+                let sum = simd.add_f32s(load::<S>(&products[c..]), load::<S>(&bias[c..]));
+                store::<S>(activate_vector(simd, activation, sum), &mut pixel[c..]);
+            }
+            for c in vectors..c_out {
+                pixel[c] = products[c] + bias[c];
+            }
+            let rest = if matches!(activation, Activation::Sigmoid | Activation::Tanh) { 0 } else { vectors };
+            activate_in_place(activation, &mut pixel[rest..]);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Activations, batch normalisation and softmax.
 
+use pulp::Simd;
 use rayon::prelude::*;
 
 use crate::Result;
@@ -31,6 +32,16 @@ pub fn activate_in_place(activation: Activation, values: &mut [f32]) {
         Activation::Relu => values.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x }),
         Activation::Sigmoid => values.iter_mut().for_each(|x| *x = 1.0 / (1.0 + (-*x).exp())),
         Activation::Tanh => values.iter_mut().for_each(|x| *x = x.tanh()),
+    }
+}
+
+/// The activations that are an operation on vectors; the others are left to [`activate_in_place`].
+#[inline(always)]
+pub fn activate_vector<S: Simd>(simd: S, activation: Activation, x: S::f32s) -> S::f32s {
+    let zero = simd.splat_f32s(0.0);
+    match activation {
+        Activation::Relu => simd.select_f32s(simd.less_than_f32s(x, zero), zero, x),
+        Activation::Linear | Activation::Sigmoid | Activation::Tanh => x,
     }
 }
 

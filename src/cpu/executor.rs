@@ -28,8 +28,9 @@ pub struct CpuExecutor {
     pooled: Vec<bool>,
     max_batch: usize,
     pool: ThreadPool,
-    /// Two buffers take turns: each step reads one and writes the other.
-    buffers: [Vec<f32>; 2],
+    /// Two buffers take turns: each step reads one and writes the other. They keep the length of the largest map, as to fill
+    /// up a vector with zeros that the next step overwrites would take as long as the step.
+    buffers: [Scratch; 2],
     scratch: Scratch,
     finished: Option<Tensor>,
 }
@@ -67,14 +68,14 @@ impl CpuExecutor {
     fn load(&mut self, input: Input<'_>) -> usize {
         let n = batch_len(&self.network, input, self.max_batch);
         let [first, _] = &mut self.buffers;
-        first.clear();
+        let loaded = first.values(n * self.network.input.len());
         match (input, &self.network.preprocess) {
-            (Input::Values(values), _) => first.extend_from_slice(values),
+            (Input::Values(values), _) => loaded.copy_from_slice(values),
             (Input::Pixels(pixels), Some(preprocess)) => {
-                for pixel in pixels.chunks_exact(3) {
-                    let value =
-                        |channel: usize| preprocess.table[channel][usize::from(pixel[preprocess.source[channel]])];
-                    first.extend([value(0), value(1), value(2)]);
+                for (values, pixel) in loaded.chunks_exact_mut(3).zip(pixels.chunks_exact(3)) {
+                    for (channel, value) in values.iter_mut().enumerate() {
+                        *value = preprocess.table[channel][usize::from(pixel[preprocess.source[channel]])];
+                    }
                 }
             }
             (Input::Pixels(_), None) => unreachable!("batch_len refuses it"),
@@ -99,11 +100,25 @@ impl CpuExecutor {
         let n = self.load(input);
         done();
         for nodes in self.node_ranges() {
-            let output = self.network.nodes[nodes.end - 1].output;
-            run(&self.pool, &self.steps[nodes.start], output, nodes.len() > 1, n, &mut self.buffers, &mut self.scratch);
+            self.run(nodes, n);
             done();
         }
         n
+    }
+
+    /// The step of `nodes`, from the first buffer to the second, which becomes the first.
+    fn run(&mut self, nodes: Range<usize>, n: usize) {
+        let CpuExecutor { network, steps, pool, buffers, scratch, .. } = self;
+        let (first, last) = (&network.nodes[nodes.start], &network.nodes[nodes.end - 1]);
+        let [from, to] = buffers;
+        let (from, to) = (from.values(n * first.input.len()), to.values(n * last.output.len()));
+        pool.install(|| steps[nodes.start].run(n, from, to, nodes.len() > 1, scratch));
+        buffers.swap(0, 1);
+    }
+
+    /// What the last step wrote, of shape `shape`.
+    fn written(&mut self, n: usize, shape: Shape) -> Tensor {
+        Tensor::new(n, shape, self.buffers[0].values(n * shape.len()).to_vec())
     }
 }
 
@@ -137,7 +152,7 @@ impl Executor for CpuExecutor {
     fn submit(&mut self, input: Input<'_>) -> Result<()> {
         let n = self.compute(input, || {});
         let output = self.network.output();
-        self.finished = Some(Tensor::new(n, output, self.buffers[0].clone()));
+        self.finished = Some(self.written(n, output));
         Ok(())
     }
 
@@ -147,27 +162,11 @@ impl Executor for CpuExecutor {
 
     fn trace(&mut self, input: Input<'_>, visit: &mut dyn FnMut(&Node, Tensor) -> Result<()>) -> Result<()> {
         let n = self.load(input);
-        for (step, node) in self.steps.iter().zip(&self.network.nodes) {
-            run(&self.pool, step, node.output, false, n, &mut self.buffers, &mut self.scratch);
-            visit(node, Tensor::new(n, node.output, self.buffers[0].clone()))?;
+        for index in 0..self.steps.len() {
+            self.run(index..index + 1, n);
+            let written = self.written(n, self.network.nodes[index].output);
+            visit(&self.network.nodes[index], written)?;
         }
         Ok(())
     }
-}
-
-/// One step from the first buffer to the second, which becomes the first; with the pool behind it where `pooled`.
-fn run(
-    pool: &ThreadPool,
-    step: &Step,
-    output: Shape,
-    pooled: bool,
-    n: usize,
-    buffers: &mut [Vec<f32>; 2],
-    scratch: &mut Scratch,
-) {
-    let [from, to] = buffers;
-    // Every step writes all of its output, so what the buffer held before need not be cleared.
-    to.resize(n * output.len(), 0.0);
-    pool.install(|| step.run(n, from, to, pooled, scratch));
-    buffers.swap(0, 1);
 }

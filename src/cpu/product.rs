@@ -15,7 +15,7 @@ use super::lanes::{load, store};
 /// Terms of one row that lie together in packed rows: a cache line of them.
 pub const GROUP: usize = 16;
 /// Vectors of columns in a block.
-const VECTORS: usize = 2;
+pub const VECTORS: usize = 2;
 /// Groups of terms that are summed up on their own: sums of such sums round less than one long sum, by as much as
 /// Winograd's large tiles round more.
 const RUN: usize = 4;
@@ -71,11 +71,6 @@ impl Block {
         }
         dispatch(Measure)
     }
-}
-
-/// The values that `rows` packed rows of `terms` terms take; `terms` is a multiple of [`GROUP`].
-pub fn packed_len(block: Block, rows: usize, terms: usize) -> usize {
-    rows.next_multiple_of(block.rows) * terms
 }
 
 /// Where the [`GROUP`] terms of `row` that begin at `term` lie in packed rows.

@@ -2,15 +2,14 @@
 
 use std::cell::RefCell;
 
-use bytemuck::Zeroable;
-
 use super::product::Line;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch(Vec::new())) };
 }
 
-/// Memory that grows to what was asked of it.
+/// Memory that grows to the most that was asked of it: not cleared, which would take as long as what is done with it, and at
+/// first from the system as it is touched, by whichever thread.
 #[derive(Default)]
 pub struct Scratch(Vec<Line>);
 
@@ -19,7 +18,9 @@ impl Scratch {
     pub fn values(&mut self, len: usize) -> &mut [f32] {
         let lines = len.div_ceil(size_of::<Line>() / size_of::<f32>());
         if self.0.len() < lines {
-            self.0.resize(lines, Line::zeroed());
+            // Never both at once.
+            self.0 = Vec::new();
+            self.0 = bytemuck::zeroed_vec(lines);
         }
         &mut bytemuck::cast_slice_mut(&mut self.0)[..len]
     }

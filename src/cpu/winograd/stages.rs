@@ -9,7 +9,7 @@ use pulp::Simd;
 
 use super::transforms::{self, FREQUENCIES, IN, OUT};
 use super::{Job, Winograd};
-use crate::cpu::elementwise::activate_in_place;
+use crate::cpu::elementwise::{activate_in_place, activate_vector};
 use crate::cpu::lanes::{load, store};
 use crate::cpu::product::{self, GROUP, Panels, Task, multiply};
 use crate::ops::Activation;
@@ -168,7 +168,7 @@ impl Part<'_> {
         let bias = load::<S>(&winograd.bias[c..]);
         let mut row = transforms::output(simd, row_of(columns, y));
         for x in 0..OUT {
-            row[x] = activate(simd, winograd.activation, simd.add_f32s(row[x], bias));
+            row[x] = activate_vector(simd, winograd.activation, simd.add_f32s(row[x], bias));
         }
         row
     }
@@ -230,16 +230,6 @@ fn input_column<S: Simd>(pixels: &[[&[f32]; IN]; IN], x: usize, c: usize) -> [S:
         column[y] = load::<S>(&pixels[y][x][c..]);
     }
     column
-}
-
-/// The activations that are an operation on vectors; the others are left to [`activate_in_place`].
-#[inline(always)]
-fn activate<S: Simd>(simd: S, activation: Activation, x: S::f32s) -> S::f32s {
-    let zero = simd.splat_f32s(0.0);
-    match activation {
-        Activation::Relu => simd.select_f32s(simd.less_than_f32s(x, zero), zero, x),
-        Activation::Linear | Activation::Sigmoid | Activation::Tanh => x,
-    }
 }
 
 /// More vectors than there are registers: where they go to memory, none straddles two cache lines.
