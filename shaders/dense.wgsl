@@ -57,20 +57,30 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     var y1 = vec4<f32>();
     var y2 = vec4<f32>();
     var y3 = vec4<f32>();
+    var at = vec2<u32>();
+    var row = 0u;
+    var layer = 0u;
     for (var i = 0u; i < params.in_quads; i++) {
-        let row = 4u * i % params.rows;
-        let layer = 4u * i / params.rows;
         let kernel = mat4x4<f32>(
             textureLoad(weights, vec2<u32>(quad, row), layer),
             textureLoad(weights, vec2<u32>(quad, row + 1u), layer),
             textureLoad(weights, vec2<u32>(quad, row + 2u), layer),
             textureLoad(weights, vec2<u32>(quad, row + 3u), layer),
         );
-        let at = vec2<u32>(i % params.in_width, i / params.in_width);
         y0 += kernel * textureLoad(input, at, s0);
         y1 += kernel * textureLoad(input, at, s1);
         y2 += kernel * textureLoad(input, at, s2);
         y3 += kernel * textureLoad(input, at, s3);
+        // Counted and not divided: lavapipe divides lane by lane.
+        at.x++;
+        if at.x == params.in_width {
+            at = vec2<u32>(0u, at.y + 1u);
+        }
+        row += 4u;
+        if row == params.rows {
+            row = 0u;
+            layer++;
+        }
     }
     store(sample, quad, y0);
     store(sample + 1u, quad, y1);

@@ -79,10 +79,13 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
         return;
     }
     let per_sample = params.tiles.x * params.tiles.y;
-    let within = (params.first_tile + tile) % per_sample;
-    let layer = (params.first_tile + tile) / per_sample * params.in_quads + thread.z;
-    let x = i32(within % params.tiles.x * 4u) - i32(params.before.x);
-    let y = i32(within / params.tiles.x * 4u) - i32(params.before.y);
+    // Two divisions and no remainders: lavapipe divides lane by lane.
+    let sample = (params.first_tile + tile) / per_sample;
+    let within = params.first_tile + tile - sample * per_sample;
+    let row = within / params.tiles.x;
+    let layer = sample * params.in_quads + thread.z;
+    let x = i32(4u * (within - row * params.tiles.x)) - i32(params.before.x);
+    let y = i32(4u * row) - i32(params.before.y);
     let c0 = column(x, y, layer);
     let c1 = column(x + 1, y, layer);
     let c2 = column(x + 2, y, layer);

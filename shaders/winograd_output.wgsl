@@ -82,11 +82,14 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     let c4 = column(at, 4u);
     let c5 = column(at, 5u);
     let per_sample = params.tiles.x * params.tiles.y;
-    let within = (params.first_tile + tile) % per_sample;
-    let layer = (params.first_tile + tile) / per_sample * params.out_quads + thread.z;
+    // Two divisions and no remainders: lavapipe divides lane by lane.
+    let sample = (params.first_tile + tile) / per_sample;
+    let within = params.first_tile + tile - sample * per_sample;
+    let row = within / params.tiles.x;
+    let layer = sample * params.out_quads + thread.z;
     let bias = channels[thread.z];
     store_tile(
-        vec2<u32>(within % params.tiles.x, within / params.tiles.x),
+        vec2<u32>(within - row * params.tiles.x, row),
         layer,
         activated(bias, transform(c0.a, c1.a, c2.a, c3.a, c4.a, c5.a)),
         activated(bias, transform(c0.b, c1.b, c2.b, c3.b, c4.b, c5.b)),
