@@ -4,7 +4,7 @@
 //! A tile of input pixels gives a tile of output pixels, `Y = A' [(G g G') * (B' d B)] A`, along one axis as in
 //! [`transforms`]. The sums over input channels become one matrix product for each frequency.
 //!
-//! Tiles go through all three stages in small groups that stay in a thread's cache, as long as the weights stay there too.
+//! Tiles go through all three stages in small groups that stay in a thread's cache, as long as the weights stay in one too.
 //! Larger weights are read once for as many tiles as there are, one stage after the other.
 
 mod kernel;
@@ -25,8 +25,10 @@ use crate::{Result, Shape};
 
 /// Pairs of channels whose transformed weights stay in a cache.
 const FEW_PAIRS: usize = 128 * 256;
-/// Blocks of tiles that one task of few takes: so many that the last, with few tiles, does not matter.
-const TASK_BLOCKS: usize = 8;
+/// Tiles that go through all stages together, in whole blocks: few, so that their transforms stay in a cache.
+const FEW_TILES: usize = 14;
+/// Groups of so few tiles that one task takes: so many that the last, with fewer tiles, does not matter.
+const TASK_GROUPS: usize = 8;
 /// Values of the transforms, before or after the product, of the tiles that weights are read for.
 const MANY_VALUES: usize = 8 << 20;
 
@@ -128,7 +130,12 @@ impl Winograd {
         self.weights.block.rows * self.c_in + GROUP
     }
 
-    /// The same of the products of `tiles` tiles.
+    /// Values of the input transform of a block of tiles.
+    fn v_len(&self) -> usize {
+        FREQUENCIES * self.v_stride()
+    }
+
+    /// The same, as [`Winograd::v_stride`], of the products of `tiles` tiles.
     fn m_stride(&self, tiles: usize) -> usize {
         tiles.next_multiple_of(self.weights.block.rows) * self.weights.columns + GROUP
     }
@@ -185,21 +192,25 @@ impl Job<'_> {
         parts
     }
 
-    /// All stages for one block of tiles after the other.
+    /// All stages for a few tiles, then for the next.
     fn run_few(self, n: usize, output: &mut [f32]) {
         let winograd = self.winograd;
         let (strips, block) = (n * self.strips_per_image(), winograd.weights.block.rows);
+        let group = FEW_TILES.next_multiple_of(block);
         let threads = rayon::current_num_threads();
-        let rounds = self.start(strips).0.div_ceil(threads * TASK_BLOCKS * block);
+        let rounds = self.start(strips).0.div_ceil(threads * TASK_GROUPS * group);
         let parts = self.cut(0..strips, (rounds * threads).min(strips), output);
         parts.into_par_iter().for_each(|(strips, output)| {
             let tiles = self.tiles(&strips);
-            for first in tiles.clone().step_by(block) {
-                let tiles = first..tiles.end.min(first + block);
-                let (v_stride, m_stride) = (winograd.v_stride(), winograd.m_stride(tiles.len()));
-                with_scratch(FREQUENCIES * (v_stride + m_stride), |scratch| {
-                    let (v, m) = scratch.split_at_mut(FREQUENCIES * v_stride);
-                    product::dispatch(InputStage { job: self, tiles: tiles.clone(), v });
+            for first in tiles.clone().step_by(group) {
+                let tiles = first..tiles.end.min(first + group);
+                let (v_len, m_stride) = (winograd.v_len(), winograd.m_stride(tiles.len()));
+                let all_v = tiles.len().div_ceil(block) * v_len;
+                with_scratch(all_v + FREQUENCIES * m_stride, |scratch| {
+                    let (v, m) = scratch.split_at_mut(all_v);
+                    for (index, v) in v.chunks_exact_mut(v_len).enumerate() {
+                        self.transform_block(&tiles, index, v);
+                    }
                     for (frequency, m) in m.chunks_exact_mut(m_stride).enumerate() {
                         product::dispatch(ProductStage { winograd, frequency, v, count: tiles.len(), m });
                     }
@@ -208,6 +219,13 @@ impl Job<'_> {
                 });
             }
         });
+    }
+
+    /// The input transform of the `index`th block of `tiles`.
+    fn transform_block(self, tiles: &Range<usize>, index: usize, v: &mut [f32]) {
+        let block = self.winograd.weights.block.rows;
+        let first = tiles.start + index * block;
+        product::dispatch(InputStage { job: self, tiles: first..tiles.end.min(first + block), v });
     }
 
     /// Stage by stage, as many tiles together as have `most` values before or after the product.
@@ -223,15 +241,13 @@ impl Job<'_> {
 
     fn run_chunk(self, strips: Range<usize>, output: &mut [f32], scratch: &mut Scratch) {
         let winograd = self.winograd;
-        let (tiles, block) = (self.tiles(&strips), winograd.weights.block.rows);
-        let (v_stride, m_stride) = (winograd.v_stride(), winograd.m_stride(tiles.len()));
-        let v_len = FREQUENCIES * v_stride;
-        let scratch = scratch.values(tiles.len().div_ceil(block) * v_len + FREQUENCIES * m_stride);
-        let (v, m) = scratch.split_at_mut(tiles.len().div_ceil(block) * v_len);
-        v.par_chunks_exact_mut(v_len).enumerate().for_each(|(index, v)| {
-            let first = tiles.start + index * block;
-            product::dispatch(InputStage { job: self, tiles: first..tiles.end.min(first + block), v });
-        });
+        let tiles = self.tiles(&strips);
+        let (v_len, m_stride) = (winograd.v_len(), winograd.m_stride(tiles.len()));
+        let all_v = tiles.len().div_ceil(winograd.weights.block.rows) * v_len;
+        let (v, m) = scratch.values(all_v + FREQUENCIES * m_stride).split_at_mut(all_v);
+        let blocks = v.par_chunks_exact_mut(v_len).enumerate();
+        blocks.for_each(|(index, v)| self.transform_block(&tiles, index, v));
+        let v = &*v;
         m.par_chunks_exact_mut(m_stride).enumerate().for_each(|(frequency, m)| {
             product::dispatch(ProductStage { winograd, frequency, v, count: tiles.len(), m });
         });

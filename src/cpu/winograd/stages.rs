@@ -7,7 +7,7 @@ use std::ops::Range;
 use bytemuck::Zeroable;
 use pulp::Simd;
 
-use super::transforms::{self, FREQUENCIES, IN, OUT};
+use super::transforms::{self, IN, OUT};
 use super::{Job, Winograd};
 use crate::cpu::elementwise::{activate_in_place, activate_vector};
 use crate::cpu::lanes::{load, store};
@@ -81,7 +81,7 @@ impl Task for ProductStage<'_> {
         let stride = winograd.v_stride();
         for column in (0..columns).step_by(block.columns) {
             let panel = winograd.weights.panel(frequency, column);
-            for (index, v) in v.chunks_exact(FREQUENCIES * stride).enumerate() {
+            for (index, v) in v.chunks_exact(winograd.v_len()).enumerate() {
                 let rows = (&v[frequency * stride..][..stride], ROWS.min(count - index * ROWS));
                 multiply::<S, ROWS>(simd, rows, panel, &mut m[index * ROWS * columns + column..], columns);
             }
