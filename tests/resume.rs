@@ -90,13 +90,15 @@ fn killed_at_random_moments_it_loses_nothing_and_writes_the_same() {
 }
 
 #[test]
-fn a_temporary_file_that_a_killed_run_left_is_removed() {
+fn temporary_files_that_a_killed_run_left_are_removed() {
     let runs = Runs::new(2);
-    for name in [".vgg-wgpu-features.pkl-a1B2c3.tmp", ".vgg-wgpu-other.pkl-a1B2c3.tmp"] {
-        fs::write(runs.path(name), "half a pickle").unwrap();
+    let another_outputs = ".vgg-wgpu-other.pkl-a1B2c3.tmp";
+    for name in ["features.pkl", "features.provenance.jsonl", "features.failures.jsonl"] {
+        fs::write(runs.path(&format!(".vgg-wgpu-{name}-a1B2c3.tmp")), "half a file").unwrap();
     }
+    fs::write(runs.path(another_outputs), "half a file").unwrap();
     runs.run(&[]).code(0);
-    assert_eq!(runs.files(), [".vgg-wgpu-other.pkl-a1B2c3.tmp", "features.pkl", "features.provenance.jsonl"]);
+    assert_eq!(runs.files(), [another_outputs, "features.pkl", "features.provenance.jsonl"]);
 }
 
 #[cfg(unix)]

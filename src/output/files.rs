@@ -28,6 +28,11 @@ impl OutputFiles {
             features: features.to_owned(),
         }
     }
+
+    /// The files that a run writes under temporary names first.
+    pub(super) fn replaced_when_finished(&self) -> [&Path; 3] {
+        [&self.features, &self.provenance, &self.failures]
+    }
 }
 
 #[cfg(test)]

@@ -68,7 +68,9 @@ impl Journal {
             .ok_or_else(|| Error::Usage(format!("an array of shape {:?} does not fit in memory", identity.shape)))?;
         let file = Arc::new(lock(path)?);
         // They cost nothing but space: where they cannot be removed the run goes on.
-        let _ = temporary_file::remove_leftovers(&files.features);
+        for path in files.replaced_when_finished() {
+            let _ = temporary_file::remove_leftovers(path);
+        }
         let mut journal = Journal {
             path: path.clone(),
             end: 0,
