@@ -55,12 +55,14 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
             b3 += kb * v3;
         }
     }
-    store(thread.x, first_row, sample, quad, a0);
-    store(thread.x, first_row + 1u, sample, quad, a1);
-    store(thread.x, first_row + 2u, sample, quad, a2);
-    store(thread.x, first_row + 3u, sample, quad, a3);
-    store(thread.x, first_row, sample, quad + 1u, b0);
-    store(thread.x, first_row + 1u, sample, quad + 1u, b1);
-    store(thread.x, first_row + 2u, sample, quad + 1u, b2);
-    store(thread.x, first_row + 3u, sample, quad + 1u, b3);
+    let bias_a = channels[quad];
+    let bias_b = channels[quad + 1u];
+    store(thread.x, first_row, sample, quad, a0 + bias_a);
+    store(thread.x, first_row + 1u, sample, quad, a1 + bias_a);
+    store(thread.x, first_row + 2u, sample, quad, a2 + bias_a);
+    store(thread.x, first_row + 3u, sample, quad, a3 + bias_a);
+    store(thread.x, first_row, sample, quad + 1u, b0 + bias_b);
+    store(thread.x, first_row + 1u, sample, quad + 1u, b1 + bias_b);
+    store(thread.x, first_row + 2u, sample, quad + 1u, b2 + bias_b);
+    store(thread.x, first_row + 3u, sample, quad + 1u, b3 + bias_b);
 }

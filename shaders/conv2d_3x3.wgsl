@@ -15,18 +15,15 @@
 // input and the same texels of the weights. The tile is written out: as arrays indexed in loops it takes three times as
 // long on Mesa's lavapipe, which unrolls nothing, and private arrays are poison to GPUs.
 //
-// Edges: outside the map the input is zero. Threads beyond the output's width end at once; rows beyond its height and an
-// odd last quad are computed and not stored.
+// Edges: outside the map the input is zero. Columns beyond the output's width, rows beyond its height and an odd last quad
+// are computed and not stored: every thread may have kernels that others need, as parts/kernel_pair_broadcast.wgsl says.
 
 // Output rows and quads of output channels that one thread computes.
 const TILE_ROWS = 8u;
 const TILE_QUADS = 2u;
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
-fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
-    if thread.x >= params.out_size.x {
-        return;
-    }
+fn main(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
     let groups = (params.out_quads + TILE_QUADS - 1u) / TILE_QUADS;
     let sample = thread.z / groups;
     let quad = thread.z % groups * TILE_QUADS;
@@ -64,76 +61,75 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
             let v7 = pixel(x, y0 + 7, layer);
             let v8 = pixel(x, y0 + 8, layer);
             let v9 = pixel(x, y0 + 9, layer);
-            let ka0 = kernel(4u * q, quad, kx);
-            a0 += ka0 * v0;
-            a1 += ka0 * v1;
-            a2 += ka0 * v2;
-            a3 += ka0 * v3;
-            a4 += ka0 * v4;
-            a5 += ka0 * v5;
-            a6 += ka0 * v6;
-            a7 += ka0 * v7;
-            let kb0 = kernel(4u * q, quad + 1u, kx);
-            b0 += kb0 * v0;
-            b1 += kb0 * v1;
-            b2 += kb0 * v2;
-            b3 += kb0 * v3;
-            b4 += kb0 * v4;
-            b5 += kb0 * v5;
-            b6 += kb0 * v6;
-            b7 += kb0 * v7;
-            let ka1 = kernel(4u * q, quad, kx + 3u);
-            a0 += ka1 * v1;
-            a1 += ka1 * v2;
-            a2 += ka1 * v3;
-            a3 += ka1 * v4;
-            a4 += ka1 * v5;
-            a5 += ka1 * v6;
-            a6 += ka1 * v7;
-            a7 += ka1 * v8;
-            let kb1 = kernel(4u * q, quad + 1u, kx + 3u);
-            b0 += kb1 * v1;
-            b1 += kb1 * v2;
-            b2 += kb1 * v3;
-            b3 += kb1 * v4;
-            b4 += kb1 * v5;
-            b5 += kb1 * v6;
-            b6 += kb1 * v7;
-            b7 += kb1 * v8;
-            let ka2 = kernel(4u * q, quad, kx + 6u);
-            a0 += ka2 * v2;
-            a1 += ka2 * v3;
-            a2 += ka2 * v4;
-            a3 += ka2 * v5;
-            a4 += ka2 * v6;
-            a5 += ka2 * v7;
-            a6 += ka2 * v8;
-            a7 += ka2 * v9;
-            let kb2 = kernel(4u * q, quad + 1u, kx + 6u);
-            b0 += kb2 * v2;
-            b1 += kb2 * v3;
-            b2 += kb2 * v4;
-            b3 += kb2 * v5;
-            b4 += kb2 * v6;
-            b5 += kb2 * v7;
-            b6 += kb2 * v8;
-            b7 += kb2 * v9;
+            let k0 = kernels(4u * q, quad, kx, local.x);
+            a0 += k0.a * v0;
+            a1 += k0.a * v1;
+            a2 += k0.a * v2;
+            a3 += k0.a * v3;
+            a4 += k0.a * v4;
+            a5 += k0.a * v5;
+            a6 += k0.a * v6;
+            a7 += k0.a * v7;
+            b0 += k0.b * v0;
+            b1 += k0.b * v1;
+            b2 += k0.b * v2;
+            b3 += k0.b * v3;
+            b4 += k0.b * v4;
+            b5 += k0.b * v5;
+            b6 += k0.b * v6;
+            b7 += k0.b * v7;
+            let k1 = kernels(4u * q, quad, kx + 3u, local.x);
+            a0 += k1.a * v1;
+            a1 += k1.a * v2;
+            a2 += k1.a * v3;
+            a3 += k1.a * v4;
+            a4 += k1.a * v5;
+            a5 += k1.a * v6;
+            a6 += k1.a * v7;
+            a7 += k1.a * v8;
+            b0 += k1.b * v1;
+            b1 += k1.b * v2;
+            b2 += k1.b * v3;
+            b3 += k1.b * v4;
+            b4 += k1.b * v5;
+            b5 += k1.b * v6;
+            b6 += k1.b * v7;
+            b7 += k1.b * v8;
+            let k2 = kernels(4u * q, quad, kx + 6u, local.x);
+            a0 += k2.a * v2;
+            a1 += k2.a * v3;
+            a2 += k2.a * v4;
+            a3 += k2.a * v5;
+            a4 += k2.a * v6;
+            a5 += k2.a * v7;
+            a6 += k2.a * v8;
+            a7 += k2.a * v9;
+            b0 += k2.b * v2;
+            b1 += k2.b * v3;
+            b2 += k2.b * v4;
+            b3 += k2.b * v5;
+            b4 += k2.b * v6;
+            b5 += k2.b * v7;
+            b6 += k2.b * v8;
+            b7 += k2.b * v9;
         }
     }
-    store(thread.x, first_row, sample, quad, a0);
-    store(thread.x, first_row + 1u, sample, quad, a1);
-    store(thread.x, first_row + 2u, sample, quad, a2);
-    store(thread.x, first_row + 3u, sample, quad, a3);
-    store(thread.x, first_row + 4u, sample, quad, a4);
-    store(thread.x, first_row + 5u, sample, quad, a5);
-    store(thread.x, first_row + 6u, sample, quad, a6);
-    store(thread.x, first_row + 7u, sample, quad, a7);
-    store(thread.x, first_row, sample, quad + 1u, b0);
-    store(thread.x, first_row + 1u, sample, quad + 1u, b1);
-    store(thread.x, first_row + 2u, sample, quad + 1u, b2);
-    store(thread.x, first_row + 3u, sample, quad + 1u, b3);
-    store(thread.x, first_row + 4u, sample, quad + 1u, b4);
-    store(thread.x, first_row + 5u, sample, quad + 1u, b5);
-    store(thread.x, first_row + 6u, sample, quad + 1u, b6);
-    store(thread.x, first_row + 7u, sample, quad + 1u, b7);
+    let bias_a = channels[quad];
+    let bias_b = channels[quad + 1u];
+    store(thread.x, first_row, sample, quad, a0 + bias_a);
+    store(thread.x, first_row + 1u, sample, quad, a1 + bias_a);
+    store(thread.x, first_row + 2u, sample, quad, a2 + bias_a);
+    store(thread.x, first_row + 3u, sample, quad, a3 + bias_a);
+    store(thread.x, first_row + 4u, sample, quad, a4 + bias_a);
+    store(thread.x, first_row + 5u, sample, quad, a5 + bias_a);
+    store(thread.x, first_row + 6u, sample, quad, a6 + bias_a);
+    store(thread.x, first_row + 7u, sample, quad, a7 + bias_a);
+    store(thread.x, first_row, sample, quad + 1u, b0 + bias_b);
+    store(thread.x, first_row + 1u, sample, quad + 1u, b1 + bias_b);
+    store(thread.x, first_row + 2u, sample, quad + 1u, b2 + bias_b);
+    store(thread.x, first_row + 3u, sample, quad + 1u, b3 + bias_b);
+    store(thread.x, first_row + 4u, sample, quad + 1u, b4 + bias_b);
+    store(thread.x, first_row + 5u, sample, quad + 1u, b5 + bias_b);
+    store(thread.x, first_row + 6u, sample, quad + 1u, b6 + bias_b);
+    store(thread.x, first_row + 7u, sample, quad + 1u, b7 + bias_b);
 }

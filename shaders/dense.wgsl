@@ -9,13 +9,15 @@
 //   weights  texel (q, i % rows) of layer i / rows is kernel[i, 4 * (first_quad + q) .. + 3]; zero where i is no input
 //   channels bias of the part, four units an element
 //
-// Threads: y, then x, is a quad of units; z is 4 samples, so that a thread reads its weights once for all of them.
-// Neighbouring threads load neighbouring texels of the weights and the same texel of the input.
+// Threads: y, then x, is a quad of units; z is 8 samples, so that a thread reads its weights once for all of them. Neighbouring
+// threads load neighbouring texels of the weights and the same texels of the input, unless they hand those to each other.
 //
 // Edges: the last thread of z may have fewer samples; those beyond the batch are read from its last one and not stored.
+// Neither are quads beyond the part's, which are read as its last: every thread may have inputs that others need, as
+// parts/samples_broadcast.wgsl says.
 
 // Samples that one thread computes.
-const TILE_SAMPLES = 4u;
+const TILE_SAMPLES = 8u;
 
 struct Params {
     in_width: u32,
@@ -34,43 +36,44 @@ struct Params {
 @group(0) @binding(4) var<storage, read> channels: array<vec4<f32>>;
 
 fn store(sample: u32, part_quad: u32, sum: vec4<f32>) {
-    if sample < params.batch {
-        let value = activate(sum + channels[part_quad]);
+    if sample < params.batch && part_quad < params.quads {
         let quad = params.first_quad + part_quad;
-        textureStore(output, vec2<u32>(quad % params.out_width, quad / params.out_width), sample, value);
+        textureStore(output, vec2<u32>(quad % params.out_width, quad / params.out_width), sample, activate(sum));
     }
 }
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
-fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
+fn main(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
     let quad = thread.y * WORKGROUP_WIDTH + thread.x;
-    if quad >= params.quads {
-        return;
-    }
+    let column = min(quad, params.quads - 1u);
     let sample = thread.z * TILE_SAMPLES;
-    let last = params.batch - 1u;
-    let s0 = min(sample, last);
-    let s1 = min(sample + 1u, last);
-    let s2 = min(sample + 2u, last);
-    let s3 = min(sample + 3u, last);
     var y0 = vec4<f32>();
     var y1 = vec4<f32>();
     var y2 = vec4<f32>();
     var y3 = vec4<f32>();
+    var y4 = vec4<f32>();
+    var y5 = vec4<f32>();
+    var y6 = vec4<f32>();
+    var y7 = vec4<f32>();
     var at = vec2<u32>();
     var row = 0u;
     var layer = 0u;
     for (var i = 0u; i < params.in_quads; i++) {
         let kernel = mat4x4<f32>(
-            textureLoad(weights, vec2<u32>(quad, row), layer),
-            textureLoad(weights, vec2<u32>(quad, row + 1u), layer),
-            textureLoad(weights, vec2<u32>(quad, row + 2u), layer),
-            textureLoad(weights, vec2<u32>(quad, row + 3u), layer),
+            textureLoad(weights, vec2<u32>(column, row), layer),
+            textureLoad(weights, vec2<u32>(column, row + 1u), layer),
+            textureLoad(weights, vec2<u32>(column, row + 2u), layer),
+            textureLoad(weights, vec2<u32>(column, row + 3u), layer),
         );
-        y0 += kernel * textureLoad(input, at, s0);
-        y1 += kernel * textureLoad(input, at, s1);
-        y2 += kernel * textureLoad(input, at, s2);
-        y3 += kernel * textureLoad(input, at, s3);
+        let x = load_samples(at, sample, local.x);
+        y0 += kernel * x.s0;
+        y1 += kernel * x.s1;
+        y2 += kernel * x.s2;
+        y3 += kernel * x.s3;
+        y4 += kernel * x.s4;
+        y5 += kernel * x.s5;
+        y6 += kernel * x.s6;
+        y7 += kernel * x.s7;
         // Counted and not divided: lavapipe divides lane by lane.
         at.x++;
         if at.x == params.in_width {
@@ -82,8 +85,13 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
             layer++;
         }
     }
-    store(sample, quad, y0);
-    store(sample + 1u, quad, y1);
-    store(sample + 2u, quad, y2);
-    store(sample + 3u, quad, y3);
+    let bias = channels[column];
+    store(sample, quad, y0 + bias);
+    store(sample + 1u, quad, y1 + bias);
+    store(sample + 2u, quad, y2 + bias);
+    store(sample + 3u, quad, y3 + bias);
+    store(sample + 4u, quad, y4 + bias);
+    store(sample + 5u, quad, y5 + bias);
+    store(sample + 6u, quad, y6 + bias);
+    store(sample + 7u, quad, y7 + bias);
 }

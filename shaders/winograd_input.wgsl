@@ -1,14 +1,13 @@
-// Winograd's minimal filtering F(4x4, 3x3), first of three: input tiles of 6 x 6 pixels to their transform, V = B' d B,
-// with the interpolation points 0, +-sqrt(1/2), +-sqrt(2) and infinity (Lavin and Gray 2015).
+// Winograd's minimal filtering, first of three: input tiles to their transform, V = B' d B (Lavin and Gray 2015). A tile has
+// OUT + 2 rows and columns; parts/forward_4.wgsl and forward_7.wgsl are the two sizes there are.
 //
 // Bindings
 //   params   sizes; see Params
 //   input    [n * in_quads] layers of (in_size.y, in_size.x), four channels a texel
-//   output   V: frequency 6 * v + u, of rows v and columns u; where, says parts/spectra.wgsl. Tiles are counted over the
-//            whole batch, of each sample row by row; those from first_tile on are here
+//   output   V: frequency (OUT + 2) * v + u, of rows v and columns u; where, says parts/spectra.wgsl. Tiles are counted over
+//            the whole batch; those from first_tile on are here
 //
-// Threads: x and then y is a tile, z a quad of channels. Six columns of a tile are transformed, then the six rows of what
-// comes out; written out, because arrays indexed in loops live in memory.
+// Threads: x and then y is a tile, z a quad of channels.
 //
 // Edges: outside the map the input is zero. Threads beyond the chunk's tiles end at once.
 
@@ -19,58 +18,12 @@ struct Params {
     in_quads: u32,
     first_tile: u32,
     tile_count: u32,
-}
-
-struct Six {
-    a: vec4<f32>,
-    b: vec4<f32>,
-    c: vec4<f32>,
-    d: vec4<f32>,
-    e: vec4<f32>,
-    f: vec4<f32>,
+    squares: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
 @group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
-
-fn column(x: i32, y: i32, layer: u32) -> Six {
-    return transform(Six(
-        pixel(x, y, layer),
-        pixel(x, y + 1, layer),
-        pixel(x, y + 2, layer),
-        pixel(x, y + 3, layer),
-        pixel(x, y + 4, layer),
-        pixel(x, y + 5, layer),
-    ));
-}
-
-// B' d: row i holds the coefficients of the product of x - p over all points p but the ith.
-fn transform(d: Six) -> Six {
-    let even1 = d.e - 2.0 * d.c;
-    let odd1 = 0.70710678118654752 * (d.d - 2.0 * d.b);
-    let even2 = d.e - 0.5 * d.c;
-    let odd2 = 1.4142135623730951 * (d.d - 0.5 * d.b);
-    return Six(
-        d.a + d.e - 2.5 * d.c,
-        even1 + odd1,
-        even1 - odd1,
-        even2 + odd2,
-        even2 - odd2,
-        d.b + d.f - 2.5 * d.d,
-    );
-}
-
-fn store_row(at: vec2<u32>, row: u32, d: Six) {
-    let v = transform(d);
-    let first = at + vec2<u32>(6u * row * TILE_BLOCK, 0u);
-    textureStore(output, first, 0u, v.a);
-    textureStore(output, first + vec2<u32>(TILE_BLOCK, 0u), 0u, v.b);
-    textureStore(output, first + vec2<u32>(2u * TILE_BLOCK, 0u), 0u, v.c);
-    textureStore(output, first + vec2<u32>(3u * TILE_BLOCK, 0u), 0u, v.d);
-    textureStore(output, first + vec2<u32>(4u * TILE_BLOCK, 0u), 0u, v.e);
-    textureStore(output, first + vec2<u32>(5u * TILE_BLOCK, 0u), 0u, v.f);
-}
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
@@ -79,24 +32,8 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
         return;
     }
     let per_sample = params.tiles.x * params.tiles.y;
-    // Two divisions and no remainders: lavapipe divides lane by lane.
     let sample = (params.first_tile + tile) / per_sample;
     let within = params.first_tile + tile - sample * per_sample;
-    let row = within / params.tiles.x;
-    let layer = sample * params.in_quads + thread.z;
-    let x = i32(4u * (within - row * params.tiles.x)) - i32(params.before.x);
-    let y = i32(4u * row) - i32(params.before.y);
-    let c0 = column(x, y, layer);
-    let c1 = column(x + 1, y, layer);
-    let c2 = column(x + 2, y, layer);
-    let c3 = column(x + 3, y, layer);
-    let c4 = column(x + 4, y, layer);
-    let c5 = column(x + 5, y, layer);
-    let at = place(tile, 0u, thread.z, params.in_quads);
-    store_row(at, 0u, Six(c0.a, c1.a, c2.a, c3.a, c4.a, c5.a));
-    store_row(at, 1u, Six(c0.b, c1.b, c2.b, c3.b, c4.b, c5.b));
-    store_row(at, 2u, Six(c0.c, c1.c, c2.c, c3.c, c4.c, c5.c));
-    store_row(at, 3u, Six(c0.d, c1.d, c2.d, c3.d, c4.d, c5.d));
-    store_row(at, 4u, Six(c0.e, c1.e, c2.e, c3.e, c4.e, c5.e));
-    store_row(at, 5u, Six(c0.f, c1.f, c2.f, c3.f, c4.f, c5.f));
+    let first = vec2<i32>(OUT * grid_place(within, params.tiles.x, params.squares)) - vec2<i32>(params.before);
+    store_transform(first.x, first.y, sample * params.in_quads + thread.z, place(tile, 0u, thread.z, params.in_quads));
 }

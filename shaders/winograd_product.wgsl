@@ -1,4 +1,4 @@
-// Winograd's F(4x4, 3x3), second of three: for each frequency, the product of the tiles and the transformed kernel.
+// Winograd's minimal filtering, second of three: for each frequency, the product of the tiles and the transformed kernel.
 //
 //   M[frequency][t, o] = sum over i of V[frequency][t, i] * U[frequency][i, o]
 //

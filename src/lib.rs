@@ -59,9 +59,10 @@
 //! launched as `src/plan/step.rs` says, and `src/cpu/conv2d.rs` on the CPU. Most 3x3 convolutions take another algorithm,
 //! with the stem `winograd` in the same places. There are two families of shaders for what takes the time: those that keep
 //! results in registers and read textures, and, with `tiled` and `split` in their names, those that share operands in
-//! workgroup memory ([`plan::Method`]). What several shaders share is in `shaders/parts` and `shaders/common.wgsl`; there too is
-//! what makes two shaders of one file: `winograd_product` with kernels that each thread loads or that threads hand to each
-//! other, `winograd_output` with or without the pool behind it ([`plan::Shader`]).
+//! workgroup memory ([`plan::Method`]). What several shaders share is in `shaders/parts` and `shaders/common.wgsl`. There too
+//! is what makes several shaders of one file ([`plan::Shader`]): what all threads of a workgroup need is loaded by each of
+//! them or, with `broadcast` in the part's name, handed from one to the others; Winograd's transforms are those of one
+//! size of tiles or another ([`ops::winograd::Filtering`]), with or without the pool behind them.
 //! Tests run each op's cases on every backend (`tests/ops.rs`).
 //!
 //! Tensors are channels-last throughout ([`Shape`]), kernels are Keras's; where a backend needs another layout it

@@ -7,10 +7,19 @@ use rayon::prelude::*;
 
 use crate::{Error, Result};
 
+/// Takes values that were read.
+pub type Visit<'a> = dyn FnMut(&[f32]) -> Result<()> + 'a;
+
 /// Where a parameter's values come from. Implemented by the weights file readers and by the seeded initialiser.
 pub trait ParameterSource: fmt::Debug + Send + Sync {
     /// The `len` values of the parameter, row-major in its declared shape.
     fn load(&self, len: usize) -> Result<Vec<f32>>;
+
+    /// The same in parts of `part_len` values, the last of which may have fewer: `visit` gets one after the other. Sources
+    /// that can do so hold one at a time.
+    fn load_parts(&self, len: usize, part_len: usize, visit: &mut Visit<'_>) -> Result<()> {
+        self.load(len)?.chunks(part_len).try_for_each(visit)
+    }
 
     /// The file, or a description of where the values are made, for error messages.
     fn origin(&self) -> String;
@@ -52,16 +61,30 @@ impl Parameter {
     pub fn load(&self) -> Result<Vec<f32>> {
         let values = self.source.load(self.len())?;
         assert_eq!(values.len(), self.len(), "{} does not fill {:?}", self.name, self.shape);
-        match first_not_finite(&values) {
-            None => Ok(values),
-            Some(index) => Err(Error::model(
-                self.source.origin(),
-                format!(
-                    "weight {} {:?} holds {} at position {index}; the file is damaged or its training diverged",
-                    self.name, self.shape, values[index]
-                ),
-            )),
-        }
+        self.check(0, &values)?;
+        Ok(values)
+    }
+
+    /// Reads the values as [`Parameter::load`] does, but a part at a time: `visit` gets `part_len` values after the other.
+    pub fn load_parts(&self, part_len: usize, visit: &mut Visit<'_>) -> Result<()> {
+        let mut first = 0;
+        self.source.load_parts(self.len(), part_len, &mut |values| {
+            self.check(first, values)?;
+            first += values.len();
+            visit(values)
+        })?;
+        assert_eq!(first, self.len(), "{} does not fill {:?}", self.name, self.shape);
+        Ok(())
+    }
+
+    /// An error where one of `values`, which are those from position `first` on, is no number.
+    fn check(&self, first: usize, values: &[f32]) -> Result<()> {
+        let Some(index) = first_not_finite(values) else { return Ok(()) };
+        let (name, shape, value, position) = (&self.name, &self.shape, values[index], first + index);
+        let problem = format!(
+            "weight {name} {shape:?} holds {value} at position {position}; the file is damaged or its training diverged"
+        );
+        Err(Error::model(self.source.origin(), problem))
     }
 }
 

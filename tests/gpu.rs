@@ -64,8 +64,9 @@ fn plan_shows_shaders_and_the_least_time() {
     let fixture = cli_fixture::Fixture::new();
     let plan = ["plan", "--weights", "untrained", "--batch", "8", "--peak-tflops", "20", "--peak-gb-per-s", "500"];
     // fc1 reads 411 MB of weights for 8 images.
-    let fc1 =
-        contains("(None, 4096)").and(contains("1.64     412.0      4.0     0.824")).and(contains("dense (memory)"));
+    let fc1 = contains("(None, 4096)")
+        .and(contains("1.64     412.0      4.0     0.824"))
+        .and(contains("dense broadcast (memory)"));
     fixture.run(&plan).code(0).stdout(fc1.and(contains("batches of 8")).and(contains("20 TFLOP/s")));
     fixture.run(&["plan", "--peak-tflops", "0"]).code(2);
 }

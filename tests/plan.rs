@@ -3,6 +3,7 @@
 mod support;
 
 use support::plans::{LAVAPIPE, vgg16};
+use vgg_wgpu::ops::winograd::Filtering;
 use vgg_wgpu::ops::{Activation, Dense, Op};
 use vgg_wgpu::plan::{Chunk, Dispatch, Growth, Limits, MAX_LOOP_STEPS, Plan, Shader, Step};
 use vgg_wgpu::{Error, Network, Node, Parameter, Shape};
@@ -49,9 +50,20 @@ fn steps_never_write_what_they_read_and_keep_within_their_slots() {
 fn a_steps_shaders_are_named_once_with_their_number() {
     let plan = Plan::new(&vgg16(), &LAVAPIPE, Some(8)).expect("it fits");
     let shaders: Vec<String> = plan.steps.iter().map(|step| step.shaders()).collect();
-    let of_chunks = "66 x winograd_input, 66 x winograd_product broadcast, 66 x winograd_output pooled";
-    assert_eq!(shaders[..3], ["preprocess", "conv2d_3x3", of_chunks]);
-    assert_eq!(shaders[shaders.len() - 2], "4 x dense");
+    let of_chunks = "66 x winograd_input F(4x4), 66 x winograd_product broadcast, 66 x winograd_output F(4x4) pooled";
+    assert_eq!(shaders[..3], ["preprocess", "conv2d_3x3 broadcast", of_chunks]);
+    assert_eq!(shaders[shaders.len() - 2], "4 x dense broadcast");
+}
+
+/// What hardware gets, and a rasteriser, whose threads are known to be a subgroup.
+#[test]
+fn only_threads_that_hand_values_to_each_other_run_shaders_that_do() {
+    for broadcasts_between_threads in [false, true] {
+        let limits = Limits { broadcasts_between_threads, ..LAVAPIPE };
+        let plan = Plan::new(&vgg16(), &limits, Some(8)).expect("it fits");
+        let mut dispatches = plan.steps.iter().flat_map(|step| step.launched());
+        assert_eq!(dispatches.any(|dispatch| dispatch.shader.needs_broadcasts()), broadcasts_between_threads);
+    }
 }
 
 #[test]
@@ -61,7 +73,10 @@ fn pools_are_computed_with_the_convolutions_before_them() {
     assert_eq!(pools.len(), 5);
     for steps in pools {
         let last = steps[0].launched().last().expect("stages");
-        assert_eq!((last.shader, last.slots.output), (Shader::WinogradOutputPooled, steps[1].output_slot));
+        assert_eq!(
+            (last.shader, last.slots.output),
+            (Shader::WinogradOutputPooled(Filtering::F4), steps[1].output_slot)
+        );
         assert_eq!(steps[1].shaders(), "pool2d", "where the map is wanted too");
     }
     let parts = plan.parts();
@@ -77,7 +92,7 @@ fn pools_are_computed_with_the_convolutions_before_them() {
 fn winograds_transforms_are_bounded_and_cover_the_batch_once() {
     let plan = Plan::new(&vgg16(), &LAVAPIPE, Some(8)).expect("it fits");
     let chunks_of = |step: &Step| -> Vec<(Chunk, usize)> {
-        let inputs = step.dispatches.iter().filter(|dispatch| dispatch.shader == Shader::WinogradInput);
+        let inputs = step.dispatches.iter().filter(|dispatch| matches!(dispatch.shader, Shader::WinogradInput(_)));
         let chunk = |dispatch: &Dispatch| match dispatch.growth {
             Growth::Tiles { chunk, per_sample, .. } => (chunk, per_sample),
             Growth::Samples(_) => panic!("{dispatch:?}"),

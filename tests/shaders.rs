@@ -10,6 +10,7 @@ use naga::{AddressSpace, Arena, Expression, Function, GlobalVariable, Handle, Mo
 use support::cases;
 use support::methods;
 use support::plans::{LAVAPIPE, vgg16};
+use vgg_wgpu::ops::winograd::Filtering;
 use vgg_wgpu::plan::{BLOCK, CONV2D_3X3_ROWS, CONV2D_QUADS, CONV2D_ROWS, DENSE_SAMPLES, Product};
 use vgg_wgpu::plan::{Dispatch, Growth, Layout, Limits, Plan, Shader, Tile, WORKGROUP_WIDTH, activation_code};
 use vgg_wgpu::plan::{SLAB, SPLIT_BYTES, SPLIT_QUADS, SPLIT_SAMPLES, SPLIT_THREADS};
@@ -36,6 +37,7 @@ fn variants() -> BTreeSet<Variant> {
         for ((network, batch), family) in networks.iter().flat_map(|network| families.iter().map(move |f| (network, f)))
         {
             let choices = family.choices(network, &limits);
+            let limits = family.limits(&limits);
             let plan = Plan::with_choices(network, &limits, Some(*batch), &choices).expect("it fits");
             let dispatches =
                 plan.steps.iter().flat_map(|step| step.dispatches.iter().chain(step.pooled.iter().flatten()));
@@ -196,9 +198,12 @@ fn workgroups_and_tiles_are_as_large_as_plans_count_them() {
         assert_eq!(names, ["WORKGROUP_ROWS", "ACTIVATION"], "{name}");
         let planned = match shader {
             Shader::Conv2d => vec![("TILE_ROWS", CONV2D_ROWS), ("TILE_QUADS", CONV2D_QUADS)],
-            Shader::Conv2d3x3 => vec![("TILE_ROWS", CONV2D_3X3_ROWS), ("TILE_QUADS", CONV2D_QUADS)],
-            Shader::Dense => vec![("TILE_SAMPLES", DENSE_SAMPLES)],
+            Shader::Conv2d3x3 | Shader::Conv2d3x3Broadcast => {
+                vec![("TILE_ROWS", CONV2D_3X3_ROWS), ("TILE_QUADS", CONV2D_QUADS)]
+            }
+            Shader::Dense | Shader::DenseBroadcast => vec![("TILE_SAMPLES", DENSE_SAMPLES)],
             Shader::DenseSplit => vec![("SPLIT_SAMPLES", SPLIT_SAMPLES), ("SPLIT_QUADS", SPLIT_QUADS)],
+            Shader::WinogradInput(filtering) => vec![("OUT", filtering.out())],
             Shader::WinogradProduct => vec![("TILE_QUADS", Product::Registers.quads())],
             Shader::WinogradProductBroadcast => vec![("TILE_QUADS", Product::Broadcast.quads())],
             Shader::Conv2dTiled(tile) | Shader::WinogradProductTiled(tile) => {
@@ -221,7 +226,8 @@ fn constants(module: &Module) -> BTreeSet<(&str, usize)> {
         };
         Some((constant.name.as_deref()?, value as usize))
     });
-    let is_planned = |name: &str| name.starts_with("TILE_") || name.starts_with("SPLIT_") || name == "SLAB";
+    let is_planned =
+        |name: &str| name.starts_with("TILE_") || name.starts_with("SPLIT_") || name == "SLAB" || name == "OUT";
     constants.filter(|&(name, _)| is_planned(name)).collect()
 }
 
@@ -259,7 +265,8 @@ fn sizes_in_parameters_are_those_of_the_textures() {
     for (network, batch) in cases::all().into_iter().map(|case| (case.network, case.n)).chain([(vgg16(), 8)]) {
         for family in methods::families() {
             let choices = family.choices(&network, &LAVAPIPE);
-            let plan = Plan::with_choices(&network, &LAVAPIPE, Some(batch), &choices).expect("it fits");
+            let limits = family.limits(&LAVAPIPE);
+            let plan = Plan::with_choices(&network, &limits, Some(batch), &choices).expect("it fits");
             let mut input = plan.input;
             for (index, step) in plan.steps.iter().enumerate() {
                 let own = step.dispatches.iter().map(|dispatch| (dispatch, step.output));
@@ -280,7 +287,7 @@ fn sizes_in_parameters_are_those_of_the_textures() {
 /// The last of a convolution's stages writes the pool's output in its place, the others have nothing to do with it.
 fn pooled_output(dispatch: &Dispatch, plan: &Plan, index: usize) -> Layout {
     match dispatch.shader {
-        Shader::WinogradOutputPooled => plan.steps[index + 1].output,
+        Shader::WinogradOutputPooled(_) => plan.steps[index + 1].output,
         _ => plan.steps[index].output,
     }
 }
@@ -303,7 +310,7 @@ fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize)
             // Sizes of the weights, below; and what addresses nothing by itself.
             "rows" | "first_quad" | "quads" | "kernel" | "stride" | "before" | "is_average" | "is_vector" => continue,
             // Of Winograd's transforms, in a function of their own.
-            "tiles" | "block_rows" | "first_tile" | "tile_count" | "block_count" => continue,
+            "tiles" | "block_rows" | "first_tile" | "tile_count" | "block_count" | "squares" => continue,
             unknown => panic!("{name}: what bounds {unknown}?"),
         };
         assert_eq!(value, &expected, "{name}: {field}");
@@ -324,20 +331,29 @@ fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize)
         assert_eq!(weights.size.height, output.quads().next_multiple_of(CONV2D_QUADS), "{name}");
     }
     if !is_dense(dispatch.shader) {
-        let taps = params.get("kernel").map_or(36, |kernel| kernel.iter().product::<usize>());
-        assert_eq!(weights.size.layers, taps, "{name}");
+        let taps = || params["kernel"].iter().product::<usize>();
+        assert_eq!(weights.size.layers, weights.transform.map_or_else(taps, Filtering::frequencies), "{name}");
     }
 }
 
 fn is_dense(shader: Shader) -> bool {
-    matches!(shader, Shader::Dense | Shader::DenseSplit)
+    matches!(shader, Shader::Dense | Shader::DenseBroadcast | Shader::DenseSplit)
 }
 
 fn is_product_in_registers(shader: Shader) -> bool {
     matches!(shader, Shader::WinogradProduct | Shader::WinogradProductBroadcast)
 }
 
-/// Winograd's shaders read and write whole blocks of rows of 36 frequencies, and pixels of the batch's samples.
+/// Of the transforms that a dispatch reads or writes.
+fn frequencies(dispatch: &Dispatch) -> usize {
+    match (dispatch.shader, dispatch.weights.and_then(|weights| weights.transform)) {
+        (Shader::WinogradInput(filtering), _) => filtering.frequencies(),
+        (Shader::WinogradOutput(filtering) | Shader::WinogradOutputPooled(filtering), _) => filtering.frequencies(),
+        (shader, transform) => transform.unwrap_or_else(|| panic!("{shader} reads transforms")).frequencies(),
+    }
+}
+
+/// Winograd's shaders read and write whole blocks of rows of all frequencies, and pixels of the batch's samples.
 fn check_transforms(dispatch: &Dispatch, plan: &Plan) {
     let Growth::Tiles { chunk, per_sample, per_group } = dispatch.growth else { return };
     let (name, params) = (dispatch.shader.name(), named_params(dispatch));
@@ -352,18 +368,18 @@ fn check_transforms(dispatch: &Dispatch, plan: &Plan) {
     }
     let [x, _, z] = dispatch.workgroups;
     let transforms = match dispatch.shader {
-        Shader::WinogradInput => vec![(output, number("in_quads"))],
-        Shader::WinogradOutput | Shader::WinogradOutputPooled => vec![(input, number("block_rows"))],
+        Shader::WinogradInput(_) => vec![(output, number("in_quads"))],
+        Shader::WinogradOutput(_) | Shader::WinogradOutputPooled(_) => vec![(input, number("block_rows"))],
         _ => vec![(input, number("in_quads")), (output, number("block_rows"))],
     };
     for (size, block_rows) in transforms {
-        assert!(size.width >= 36 * BLOCK && size.layers == 1, "{name}: {size:?}");
+        assert!(size.width >= frequencies(dispatch) * BLOCK && size.layers == 1, "{name}: {size:?}");
         let rows = chunk.count.div_ceil(BLOCK) * block_rows;
         assert!(size.height >= rows, "{name}: {size:?} has no room for {rows} rows");
     }
     let groups = match dispatch.shader {
-        Shader::WinogradInput => (WORKGROUP_WIDTH, number("in_quads"), z),
-        Shader::WinogradOutput | Shader::WinogradOutputPooled => (WORKGROUP_WIDTH, number("out_quads"), z),
+        Shader::WinogradInput(_) => (WORKGROUP_WIDTH, number("in_quads"), z),
+        Shader::WinogradOutput(_) | Shader::WinogradOutputPooled(_) => (WORKGROUP_WIDTH, number("out_quads"), z),
         Shader::WinogradProductTiled(tile) => (tile.rows(), number("out_quads").div_ceil(tile.quads()), x),
         Shader::WinogradProduct => (BLOCK, number("block_rows") / Product::Registers.quads(), x),
         _ => (BLOCK, number("block_rows") / Product::Broadcast.quads(), x),
@@ -375,6 +391,10 @@ fn check_transforms(dispatch: &Dispatch, plan: &Plan) {
         assert_eq!(number("tile_count"), chunk.count, "{name}");
     }
     if params.contains_key("first_tile") {
+        // Squares are never cut: neither by a chunk's end nor by a sample's.
+        let squares = number("squares") == 1;
+        assert!(!squares || params["tiles"].iter().chain([&chunk.first, &chunk.count]).all(|n| n % 2 == 0), "{name}");
+        assert!(number("squares") <= 1 && (!squares || chunk.first % 4 + chunk.count % 4 == 0), "{name}: {chunk:?}");
         assert_eq!(number("first_tile"), chunk.first, "{name}");
         assert_eq!(params["tiles"].iter().product::<usize>(), per_sample, "{name}");
     } else {

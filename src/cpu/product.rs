@@ -18,7 +18,7 @@ pub const GROUP: usize = 16;
 pub const VECTORS: usize = 2;
 /// Groups of terms that are summed up on their own: sums of such sums round less than one long sum, by as much as
 /// Winograd's large tiles round more.
-const RUN: usize = 4;
+const RUN: usize = 2;
 
 /// A cache line. Vectors of such lie at addresses that no vector load straddles.
 #[derive(Clone, Copy, Pod, Zeroable)]

@@ -9,6 +9,8 @@ pub struct Adapter {
     pub(super) adapter: wgpu::Adapter,
     info: wgpu::AdapterInfo,
     choices: Choices,
+    /// Whether threads may hand values to each other where they can.
+    broadcasts: bool,
 }
 
 /// The adapters of this machine, in the order of their numbers for `--device`.
@@ -19,7 +21,7 @@ pub fn adapters() -> Vec<Adapter> {
     let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
     adapters
         .into_iter()
-        .map(|adapter| Adapter { info: adapter.get_info(), adapter, choices: Choices::default() })
+        .map(|adapter| Adapter { info: adapter.get_info(), adapter, choices: Choices::default(), broadcasts: true })
         .collect()
 }
 
@@ -69,6 +71,12 @@ impl Adapter {
         Adapter { choices, ..self }
     }
 
+    /// For tests: the adapter as one whose threads cannot hand values to each other.
+    #[doc(hidden)]
+    pub fn without_broadcasts(self) -> Adapter {
+        Adapter { broadcasts: false, ..self }
+    }
+
     /// What was measured on it.
     pub fn choices(&self) -> &Choices {
         &self.choices
@@ -98,7 +106,8 @@ impl Adapter {
             // Measured on lavapipe; for hardware, whose hundreds of workgroups run at once, predicted.
             chunk_bytes: if self.is_hardware() { 64 << 20 } else { 4 << 20 },
             // Rasterisers on the CPU make a subgroup of the lanes of a vector. Where hardware puts threads is not promised.
-            broadcasts_between_threads: !self.is_hardware()
+            broadcasts_between_threads: self.broadcasts
+                && !self.is_hardware()
                 && self.adapter.features().contains(wgpu::Features::SUBGROUP)
                 && self.info.subgroup_min_size as usize >= WORKGROUP_WIDTH,
         }

@@ -1,6 +1,6 @@
 //! A plan on a device: textures, pipelines and bind groups made once; one encoder and one submission a batch.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
 use std::thread;
 use std::time::Instant;
@@ -200,22 +200,15 @@ impl GpuExecutor {
     }
 
     fn launches(&self, step: &Step, weights: &StepWeights, label: &str, uploads: &mut Uploads<'_>) -> Result<Launches> {
-        let mut kernels = HashMap::new();
-        let mut launch = |dispatch: &Dispatch| {
+        let dispatches = step.dispatches.iter().chain(step.pooled.iter().flatten());
+        let kernels = weights.upload(&self.context, uploads, dispatches, label)?;
+        let launch = |dispatch: &Dispatch| {
             let pipeline = self.context.pipeline(dispatch.shader, dispatch.activation);
-            let kernel = match dispatch.weights {
-                Some(part) if kernels.contains_key(&part) => kernels.get(&part),
-                Some(part) => {
-                    let kernel = weights.upload(&self.context, uploads, dispatch.shader, part, label)?;
-                    Some(&*kernels.entry(part).or_insert(kernel))
-                }
-                None => None,
-            };
-            Ok(self.launch(dispatch, pipeline, kernel, weights, label))
+            let kernel = dispatch.weights.and_then(|part| kernels.get(&part));
+            self.launch(dispatch, pipeline, kernel, weights, label)
         };
-        let own = step.dispatches.iter().map(&mut launch).collect::<Result<_>>()?;
-        let pooled = step.pooled.as_ref().map(|pooled| pooled.iter().map(&mut launch).collect::<Result<_>>());
-        let launches = Launches { own, pooled: pooled.transpose()? };
+        let pooled = step.pooled.as_ref().map(|pooled| pooled.iter().map(launch).collect());
+        let launches = Launches { own: step.dispatches.iter().map(launch).collect(), pooled };
         self.context.check()?;
         Ok(launches)
     }

@@ -17,6 +17,7 @@ pub struct Uploads<'a> {
     current: usize,
     filled: usize,
     encoder: wgpu::CommandEncoder,
+    scratch: Vec<f32>,
 }
 
 impl<'a> Uploads<'a> {
@@ -32,43 +33,54 @@ impl<'a> Uploads<'a> {
         buffers.iter().for_each(map);
         context.wait()?;
         let (submissions, encoder) = ([None, None], context.encoder());
-        Ok(Uploads { context, buffers, submissions, current: 0, filled: 0, encoder })
+        Ok(Uploads { context, buffers, submissions, current: 0, filled: 0, encoder, scratch: Vec::new() })
     }
 
-    /// Writes `texels`, in rows of `width`, into one layer from `first_row` on. What covers its layer is one copy where it
-    /// fits into a buffer: of several, wgpu would clear the layer first.
-    pub fn write_rows(
+    /// Writes `rows` rows of `width` texels into one layer: `row` gives the values of each, which are filled up with zeros.
+    /// What covers its layer is one copy where it fits into a buffer: of several, wgpu would clear the layer first.
+    pub fn write_layer<'v>(
         &mut self,
         texture: &wgpu::Texture,
         layer: usize,
-        first_row: usize,
-        width: usize,
-        texels: &[f32],
+        [width, rows]: [usize; 2],
+        row: impl Fn(usize) -> &'v [f32],
     ) -> Result<()> {
         let pitch = (width * TEXEL_BYTES).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize);
         let rows_at_once = BUFFER_BYTES / pitch;
-        for (block, texels) in texels.chunks(rows_at_once * width * 4).enumerate() {
-            let rows = texels.len() / 4 / width;
-            let offset = self.reserve(rows * pitch)?;
+        let zeros = vec![0u8; width * TEXEL_BYTES];
+        for first in (0..rows).step_by(rows_at_once) {
+            let count = rows_at_once.min(rows - first);
+            let offset = self.reserve(count * pitch)?;
             let buffer = &self.buffers[self.current];
-            let mut bytes = buffer.get_mapped_range_mut(offset as u64..(offset + rows * pitch) as u64).map_err(lost)?;
-            for (row, texels) in texels.chunks_exact(width * 4).enumerate() {
-                bytes
-                    .slice(row * pitch..row * pitch + width * TEXEL_BYTES)
-                    .copy_from_slice(bytemuck::cast_slice(texels));
+            let mut bytes =
+                buffer.get_mapped_range_mut(offset as u64..(offset + count * pitch) as u64).map_err(lost)?;
+            for index in 0..count {
+                let values: &[u8] = bytemuck::cast_slice(row(first + index));
+                let (start, filled) = (index * pitch, index * pitch + values.len());
+                bytes.slice(start..filled).copy_from_slice(values);
+                bytes.slice(filled..start + width * TEXEL_BYTES).copy_from_slice(&zeros[values.len()..]);
             }
             let layout = wgpu::TexelCopyBufferLayout {
                 offset: offset as u64,
                 bytes_per_row: Some(pitch as u32),
-                rows_per_image: Some(rows as u32),
+                rows_per_image: Some(count as u32),
             };
             let mut destination = texture.as_image_copy();
-            let y = (first_row + block * rows_at_once) as u32;
-            destination.origin = wgpu::Origin3d { x: 0, y, z: layer as u32 };
-            let size = wgpu::Extent3d { width: width as u32, height: rows as u32, depth_or_array_layers: 1 };
+            destination.origin = wgpu::Origin3d { x: 0, y: first as u32, z: layer as u32 };
+            let size = wgpu::Extent3d { width: width as u32, height: count as u32, depth_or_array_layers: 1 };
             self.encoder.copy_buffer_to_texture(wgpu::TexelCopyBufferInfo { buffer, layout }, destination, size);
         }
         Ok(())
+    }
+
+    /// Memory for values on their way, which lasts from one kernel to the next.
+    pub fn take_scratch(&mut self) -> Vec<f32> {
+        std::mem::take(&mut self.scratch)
+    }
+
+    /// Gives it back.
+    pub fn return_scratch(&mut self, scratch: Vec<f32>) {
+        self.scratch = scratch;
     }
 
     /// For what is to be done beside the copies, and after those so far.

@@ -1,16 +1,20 @@
 //! Weights in the texels that shaders read them from.
 
+use std::collections::HashMap;
+
 use super::context::Context;
 use super::uploads::Uploads;
 use crate::Result;
 use crate::ops::conv2d::LinearWeights;
-use crate::ops::{BatchNorm, Op, Preprocess, winograd};
-use crate::plan::{Shader, Weights};
+use crate::ops::{self, BatchNorm, Op, Preprocess};
+use crate::plan::{Dispatch, Shader, TextureSize, Weights};
 
 /// What the dispatches of one step share: a kernel and values for each output channel.
 pub enum StepWeights {
-    /// Of a convolution or dense layer.
-    Linear(LinearWeights),
+    /// Of a convolution.
+    Conv2d(LinearWeights),
+    /// Of a dense layer, whose kernel is read while it is uploaded: VGG16's first has 411 MB.
+    Dense { op: Box<ops::Dense>, bias: Vec<f32> },
     /// Values for `channels`, nothing else.
     Channels(Vec<f32>),
     /// None.
@@ -23,8 +27,8 @@ impl StepWeights {
     /// Reads what `op` needs.
     pub fn load(op: &Op) -> Result<StepWeights> {
         Ok(match op {
-            Op::Conv2d(op) => StepWeights::Linear(op.load()?),
-            Op::Dense(op) => StepWeights::Linear(op.load()?),
+            Op::Conv2d(op) => StepWeights::Conv2d(op.load()?),
+            Op::Dense(op) => StepWeights::Dense { op: Box::new(op.clone()), bias: op.load_bias()? },
             Op::BatchNorm(op) => StepWeights::Channels(scale_and_shift(op)?),
             Op::Pool2d(_) | Op::ZeroPad2d(_) | Op::Flatten | Op::Activation(_) | Op::Softmax => StepWeights::Nothing,
         })
@@ -43,10 +47,9 @@ impl StepWeights {
     /// The values of `channels` for the output channels in `quads` (first and number), or all.
     pub fn channels(&self, quads: Option<[usize; 2]>) -> Vec<f32> {
         match self {
-            StepWeights::Linear(weights) => {
-                let [first, count] = quads.unwrap_or([0, weights.bias.len().div_ceil(4)]);
-                let value = |channel: usize| weights.bias.get(channel).copied().unwrap_or(0.0);
-                (4 * first..4 * (first + count)).map(value).collect()
+            StepWeights::Conv2d(LinearWeights { bias, .. }) | StepWeights::Dense { bias, .. } => {
+                let [first, count] = quads.unwrap_or([0, bias.len().div_ceil(4)]);
+                (4 * first..4 * (first + count)).map(|channel| bias.get(channel).copied().unwrap_or(0.0)).collect()
             }
             StepWeights::Channels(values) => values.clone(),
             StepWeights::Zeros { channels } => vec![0.0; channels.next_multiple_of(4)],
@@ -54,96 +57,106 @@ impl StepWeights {
         }
     }
 
-    /// Uploads the part of the kernel that `part` describes.
-    pub fn upload(
+    /// Uploads the parts of the kernel that `dispatches` read, each once.
+    pub fn upload<'a>(
         &self,
         context: &Context,
         uploads: &mut Uploads<'_>,
-        shader: Shader,
-        part: Weights,
+        dispatches: impl Iterator<Item = &'a Dispatch>,
         label: &str,
-    ) -> Result<wgpu::Texture> {
-        let texture = context.texture(label, part.size);
-        let weights = match self {
-            StepWeights::Linear(weights) => weights,
-            StepWeights::Zeros { .. } => return Ok(texture),
-            StepWeights::Channels(_) | StepWeights::Nothing => unreachable!("only linear ops have a kernel"),
-        };
-        let channels = weights.bias.len();
-        match shader {
-            Shader::Dense | Shader::DenseSplit => upload_dense(uploads, &texture, &weights.kernel, channels, part)?,
-            Shader::WinogradProduct | Shader::WinogradProductBroadcast => {
-                let transformed = winograd::transform_kernel(&weights.kernel, weights.kernel.len() / 9);
-                upload_conv2d(uploads, &texture, &transformed, channels, part)?;
+    ) -> Result<HashMap<Weights, wgpu::Texture>> {
+        let mut textures = HashMap::new();
+        for dispatch in dispatches {
+            let Some(part) = dispatch.weights.filter(|part| !textures.contains_key(part)) else { continue };
+            let texture = context.texture(label, part.size);
+            if let StepWeights::Conv2d(weights) = self {
+                upload_conv2d(uploads, &texture, weights, dispatch.shader, part)?;
             }
-            Shader::WinogradProductTiled(_) => {
-                let transformed = winograd::transform_kernel(&weights.kernel, weights.kernel.len() / 9);
-                upload_taps(uploads, &texture, &transformed, channels, part)?;
-            }
-            Shader::Conv2dTiled(_) => upload_taps(uploads, &texture, &weights.kernel, channels, part)?,
-            _ => upload_conv2d(uploads, &texture, &weights.kernel, channels, part)?,
+            textures.insert(part, texture);
         }
-        Ok(texture)
+        if let StepWeights::Dense { op, .. } = self {
+            upload_dense(uploads, &textures, op)?;
+        }
+        Ok(textures)
     }
 }
 
-/// `[taps, c_in, c_out]` to a layer for each tap: rows of quads of output channels, columns of input channels.
+/// A kernel, or its transform, with a layer for each tap or frequency.
 fn upload_conv2d(
     uploads: &mut Uploads<'_>,
     texture: &wgpu::Texture,
-    kernel: &[f32],
-    c_out: usize,
+    weights: &LinearWeights,
+    shader: Shader,
     part: Weights,
 ) -> Result<()> {
-    let taps = part.size.layers;
-    for (tap, kernel) in kernel.chunks_exact(kernel.len() / taps).enumerate() {
-        let mut texels = vec![0.0; part.size.width * part.size.height * 4];
-        for (i, row) in kernel.chunks_exact(c_out).enumerate() {
-            for (o, &value) in row.iter().enumerate() {
-                texels[(o / 4 * part.size.width + i) * 4 + o % 4] = value;
+    let mut scratch = uploads.take_scratch();
+    let kernel = match part.transform {
+        Some(filtering) => {
+            filtering.transform_kernel(&weights.kernel, &mut scratch);
+            &scratch
+        }
+        None => &weights.kernel,
+    };
+    let channels = weights.bias.len();
+    for (layer, kernel) in kernel.chunks_exact(kernel.len() / part.size.layers).enumerate() {
+        match shader {
+            Shader::WinogradProductTiled(_) | Shader::Conv2dTiled(_) => {
+                upload_rows(uploads, texture, layer, kernel, channels, part)?
             }
+            _ => upload_columns(uploads, texture, layer, kernel, channels, part)?,
         }
-        uploads.write_rows(texture, tap, 0, part.size.width, &texels)?;
     }
+    uploads.return_scratch(scratch);
     Ok(())
 }
 
-/// `[taps, c_in, c_out]` to a layer for each tap: rows of input channels, columns of quads of output channels.
-fn upload_taps(
+/// `[c_in, c_out]` to rows of quads of output channels, columns of input channels.
+fn upload_columns(
     uploads: &mut Uploads<'_>,
     texture: &wgpu::Texture,
+    layer: usize,
     kernel: &[f32],
     c_out: usize,
     part: Weights,
 ) -> Result<()> {
-    for (tap, kernel) in kernel.chunks_exact(kernel.len() / part.size.layers).enumerate() {
-        let mut texels = vec![0.0; part.size.height * part.size.width * 4];
-        for (texels, row) in texels.chunks_exact_mut(part.size.width * 4).zip(kernel.chunks_exact(c_out)) {
-            texels[..c_out].copy_from_slice(row);
+    let TextureSize { width, height, .. } = part.size;
+    let mut texels = vec![0.0; width * height * 4];
+    for (i, row) in kernel.chunks_exact(c_out).enumerate() {
+        for (o, &value) in row.iter().enumerate() {
+            texels[(o / 4 * width + i) * 4 + o % 4] = value;
         }
-        uploads.write_rows(texture, tap, 0, part.size.width, &texels)?;
     }
-    Ok(())
+    uploads.write_layer(texture, layer, [width, height], |row| &texels[row * width * 4..][..width * 4])
 }
 
-/// `[inputs, units]` to a row for each input, columns of quads of units, in as many layers as the rows need.
-fn upload_dense(
+/// `[c_in, c_out]` to rows of input channels, columns of quads of output channels.
+fn upload_rows(
     uploads: &mut Uploads<'_>,
     texture: &wgpu::Texture,
+    layer: usize,
     kernel: &[f32],
-    units: usize,
+    c_out: usize,
     part: Weights,
 ) -> Result<()> {
-    let [first, count] = part.quads;
-    let columns = 4 * first..(4 * (first + count)).min(units);
-    for (layer, kernel) in kernel.chunks(part.size.height * units).enumerate() {
-        let mut texels = vec![0.0; part.size.height * part.size.width * 4];
-        for (texels, row) in texels.chunks_exact_mut(part.size.width * 4).zip(kernel.chunks_exact(units)) {
-            texels[..columns.len()].copy_from_slice(&row[columns.clone()]);
+    let row = |row: usize| kernel.chunks_exact(c_out).nth(row).unwrap_or_default();
+    uploads.write_layer(texture, layer, [part.size.width, part.size.height], row)
+}
+
+/// `[inputs, units]` to a row for each input, columns of quads of units, in as many layers as the rows need. All parts are
+/// as high, and filled at once from each part of the kernel that is read.
+fn upload_dense(uploads: &mut Uploads<'_>, parts: &HashMap<Weights, wgpu::Texture>, op: &ops::Dense) -> Result<()> {
+    let Some(height) = parts.keys().map(|part| part.size.height).max() else { return Ok(()) };
+    let mut layer = 0;
+    op.load_rows(height, &mut |kernel| {
+        for (part, texture) in parts {
+            let [first, count] = part.quads;
+            let columns = 4 * first..(4 * (first + count)).min(op.units);
+            let row = |row: usize| kernel.chunks_exact(op.units).nth(row).map_or(&[][..], |row| &row[columns.clone()]);
+            uploads.write_layer(texture, layer, [part.size.width, height], row)?;
         }
-        uploads.write_rows(texture, layer, 0, part.size.width, &texels)?;
-    }
-    Ok(())
+        layer += 1;
+        Ok(())
+    })
 }
 
 /// `scale` filled up to whole quads, then `shift`.

@@ -41,19 +41,35 @@ impl LinearWeights {
         batch_norm: Option<&BatchNorm>,
     ) -> Result<LinearWeights> {
         let mut kernel = kernel.load()?;
+        if let Some(batch_norm) = batch_norm {
+            scale_channels(&mut kernel, &batch_norm.load()?.scale);
+        }
+        Ok(LinearWeights { kernel, bias: LinearWeights::load_bias(bias, channels, batch_norm)? })
+    }
+
+    /// Reads the bias alone.
+    pub(super) fn load_bias(
+        bias: Option<&Parameter>,
+        channels: usize,
+        batch_norm: Option<&BatchNorm>,
+    ) -> Result<Vec<f32>> {
         let mut bias = bias.map_or_else(|| Ok(vec![0.0; channels]), Parameter::load)?;
         if let Some(batch_norm) = batch_norm {
             let affine = batch_norm.load()?;
-            for row in kernel.chunks_exact_mut(channels) {
-                for (value, scale) in row.iter_mut().zip(&affine.scale) {
-                    *value = (f64::from(*value) * scale) as f32;
-                }
-            }
             for ((value, scale), shift) in bias.iter_mut().zip(&affine.scale).zip(&affine.shift) {
                 *value = (f64::from(*value) * scale + shift) as f32;
             }
         }
-        Ok(LinearWeights { kernel, bias })
+        Ok(bias)
+    }
+}
+
+/// Scales each output channel of whole rows of a kernel.
+pub(super) fn scale_channels(kernel: &mut [f32], scale: &[f64]) {
+    for row in kernel.chunks_exact_mut(scale.len()) {
+        for (value, scale) in row.iter_mut().zip(scale) {
+            *value = (f64::from(*value) * scale) as f32;
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Fully connected layer: a matrix product with bias and activation.
 
-use super::conv2d::LinearWeights;
+use super::conv2d::{self, LinearWeights};
 use super::{Activation, BatchNorm};
+use crate::parameter::Visit;
 use crate::{Parameter, Result, Shape, Tensor};
 
 /// `y[n, o] = act(bias[o] + sum over i of x[n, i] * kernel[i, o])`.
@@ -25,6 +26,23 @@ impl Dense {
     /// Reads the weights into memory.
     pub fn load(&self) -> Result<LinearWeights> {
         LinearWeights::load(&self.kernel, self.bias.as_ref(), self.units, self.batch_norm.as_ref())
+    }
+
+    /// Reads the bias: one value a unit.
+    pub fn load_bias(&self) -> Result<Vec<f32>> {
+        LinearWeights::load_bias(self.bias.as_ref(), self.units, self.batch_norm.as_ref())
+    }
+
+    /// Reads the kernel as [`Dense::load`] does, but `rows` inputs at a time: `visit` gets their rows, `[rows, units]`, one
+    /// part after the other.
+    pub fn load_rows(&self, rows: usize, visit: &mut Visit<'_>) -> Result<()> {
+        let Some(batch_norm) = &self.batch_norm else { return self.kernel.load_parts(rows * self.units, visit) };
+        let scale = batch_norm.load()?.scale;
+        self.kernel.load_parts(rows * self.units, &mut |part| {
+            let mut part = part.to_vec();
+            conv2d::scale_channels(&mut part, &scale);
+            visit(&part)
+        })
     }
 
     /// The plain reference for vectors `[inputs]`.

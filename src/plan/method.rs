@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::network::Node;
+use crate::ops::winograd::Filtering;
 use crate::ops::{Op, Window};
 use crate::{Network, Result, Shape};
 
@@ -23,8 +24,8 @@ pub enum Method {
     DirectTiled(Tile),
     /// A dense layer whose sums are split between the threads of a workgroup.
     DirectSplit,
-    /// Winograd's F(4x4, 3x3), its products computed so.
-    Winograd(Product),
+    /// Winograd's minimal filtering with tiles of that size, its products computed so.
+    Winograd(Filtering, Product),
 }
 
 /// What a method is chosen for: ops with the same task take the same time.
@@ -51,12 +52,13 @@ impl Task {
 }
 
 impl Method {
-    /// The method with which all that differ from it by their tile are judged.
+    /// The method with which all that differ from it by the size of their tiles are judged.
     pub fn kind(self) -> Method {
         match self {
+            Method::Winograd(Filtering::F7, product) => Method::Winograd(Filtering::F4, product).kind(),
             Method::DirectTiled(_) => Method::DirectTiled(Tile::T64x64),
-            Method::Winograd(Product::Tiled(_)) => Method::Winograd(Product::Tiled(Tile::T64x64)),
-            Method::Direct | Method::DirectSplit | Method::Winograd(_) => self,
+            Method::Winograd(filtering, Product::Tiled(_)) => Method::Winograd(filtering, Product::Tiled(Tile::T64x64)),
+            Method::Direct | Method::DirectSplit | Method::Winograd(..) => self,
         }
     }
 
@@ -67,10 +69,16 @@ impl Method {
         let mut methods = Vec::new();
         match op {
             Op::Conv2d(op) => {
-                if winograd::takes(op, from, to, limits) {
-                    let broadcast = limits.broadcasts_between_threads.then_some(Product::Broadcast);
-                    let products = broadcast.into_iter().chain([Product::Registers]).chain(tiles().map(Product::Tiled));
-                    methods.extend(products.map(Method::Winograd));
+                let takes = |&filtering: &Filtering| winograd::takes(op, filtering, from, to, limits);
+                if limits.broadcasts_between_threads {
+                    // The transforms of F7 need more registers than hardware has. On a rasteriser it is often the fastest,
+                    // but takes seconds to compile: who has measured knows that it pays.
+                    let filterings = [Filtering::F4, Filtering::F7].into_iter().filter(takes);
+                    methods.extend(filterings.map(|filtering| Method::Winograd(filtering, Product::Broadcast)));
+                }
+                if takes(&Filtering::F4) {
+                    let products = [Product::Registers].into_iter().chain(tiles().map(Product::Tiled));
+                    methods.extend(products.map(|product| Method::Winograd(Filtering::F4, product)));
                 }
                 methods.push(Method::Direct);
                 if tiled::takes(op, from, to, limits) {
@@ -95,7 +103,7 @@ impl Method {
     /// wasted on an image's 3 channels.
     fn is_predicted_best(self, from: Layout) -> bool {
         match self {
-            Method::Winograd(Product::Tiled(Tile::T64x64)) | Method::DirectSplit => true,
+            Method::Winograd(Filtering::F4, Product::Tiled(Tile::T64x64)) | Method::DirectSplit => true,
             Method::DirectTiled(tile) => tile == Tile::T64x64 && from.quads() > 1,
             _ => false,
         }
@@ -108,9 +116,9 @@ impl fmt::Display for Method {
             Method::Direct => f.write_str("direct"),
             Method::DirectTiled(tile) => write!(f, "direct, tiles of {tile}"),
             Method::DirectSplit => f.write_str("direct, sums split"),
-            Method::Winograd(Product::Registers) => f.write_str("Winograd"),
-            Method::Winograd(Product::Broadcast) => f.write_str("Winograd, broadcasts"),
-            Method::Winograd(Product::Tiled(tile)) => write!(f, "Winograd, tiles of {tile}"),
+            Method::Winograd(filtering, Product::Registers) => write!(f, "Winograd {filtering}"),
+            Method::Winograd(filtering, Product::Broadcast) => write!(f, "Winograd {filtering}, broadcasts"),
+            Method::Winograd(filtering, Product::Tiled(tile)) => write!(f, "Winograd {filtering}, tiles of {tile}"),
         }
     }
 }

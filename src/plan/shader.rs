@@ -3,24 +3,28 @@
 use std::fmt;
 
 use super::tile::Tile;
+use crate::ops::winograd::Filtering;
 
-/// A shader, by the stem of its file, and the tile that it is compiled for.
+/// A shader, by the stem of its file, and the size of the tiles that it is compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Shader {
     Activation,
     BatchNorm,
     Conv2d,
     Conv2d3x3,
+    Conv2d3x3Broadcast,
     Conv2dTiled(Tile),
     Dense,
+    DenseBroadcast,
     DenseSplit,
     Flatten,
     Pool2d,
     Preprocess,
     Softmax,
-    WinogradInput,
-    WinogradOutput,
-    WinogradOutputPooled,
+    WinogradInput(Filtering),
+    WinogradOutput(Filtering),
+    /// With a max pool behind it.
+    WinogradOutputPooled(Filtering),
     WinogradProduct,
     WinogradProductBroadcast,
     WinogradProductTiled(Tile),
@@ -35,15 +39,20 @@ impl Shader {
             Shader::BatchNorm,
             Shader::Conv2d,
             Shader::Conv2d3x3,
+            Shader::Conv2d3x3Broadcast,
             Shader::Dense,
+            Shader::DenseBroadcast,
             Shader::DenseSplit,
             Shader::Flatten,
             Shader::Pool2d,
             Shader::Preprocess,
             Shader::Softmax,
-            Shader::WinogradInput,
-            Shader::WinogradOutput,
-            Shader::WinogradOutputPooled,
+            Shader::WinogradInput(Filtering::F4),
+            Shader::WinogradInput(Filtering::F7),
+            Shader::WinogradOutput(Filtering::F4),
+            Shader::WinogradOutput(Filtering::F7),
+            Shader::WinogradOutputPooled(Filtering::F4),
+            Shader::WinogradOutputPooled(Filtering::F7),
             Shader::WinogradProduct,
             Shader::WinogradProductBroadcast,
             Shader::ZeroPad2d,
@@ -69,28 +78,44 @@ impl Shader {
             Shader::Activation => "activation",
             Shader::BatchNorm => "batch_norm",
             Shader::Conv2d => "conv2d",
-            Shader::Conv2d3x3 => "conv2d_3x3",
+            Shader::Conv2d3x3 | Shader::Conv2d3x3Broadcast => "conv2d_3x3",
             Shader::Conv2dTiled(_) => "conv2d_tiled",
-            Shader::Dense => "dense",
+            Shader::Dense | Shader::DenseBroadcast => "dense",
             Shader::DenseSplit => "dense_split",
             Shader::Flatten => "flatten",
             Shader::Pool2d => "pool2d",
             Shader::Preprocess => "preprocess",
             Shader::Softmax => "softmax",
-            Shader::WinogradInput => "winograd_input",
-            Shader::WinogradOutput | Shader::WinogradOutputPooled => "winograd_output",
+            Shader::WinogradInput(_) => "winograd_input",
+            Shader::WinogradOutput(_) | Shader::WinogradOutputPooled(_) => "winograd_output",
             Shader::WinogradProduct | Shader::WinogradProductBroadcast => "winograd_product",
             Shader::WinogradProductTiled(_) => "winograd_product_tiled",
             Shader::ZeroPad2d => "zero_pad2d",
         }
     }
 
+    /// Whether it is for adapters alone whose threads hand values to each other: rasterisers. The transforms of F7 need more
+    /// registers than hardware has.
+    pub fn needs_broadcasts(self) -> bool {
+        match self {
+            Shader::Conv2d3x3Broadcast | Shader::DenseBroadcast | Shader::WinogradProductBroadcast => true,
+            Shader::WinogradInput(filtering) => filtering == Filtering::F7,
+            Shader::WinogradOutput(filtering) | Shader::WinogradOutputPooled(filtering) => filtering == Filtering::F7,
+            _ => false,
+        }
+    }
+
     /// Whether it reads `channels`: a bias, or other values for each channel.
     pub fn reads_channels(self) -> bool {
-        use Shader::{BatchNorm, Conv2d, Conv2d3x3, Conv2dTiled, Dense, DenseSplit, Preprocess};
-        use Shader::{WinogradOutput, WinogradOutputPooled};
-        matches!(self, BatchNorm | Conv2d | Conv2d3x3 | Conv2dTiled(_) | Dense | DenseSplit | Preprocess)
-            || matches!(self, WinogradOutput | WinogradOutputPooled)
+        match self {
+            Shader::BatchNorm | Shader::Preprocess => true,
+            Shader::Conv2d | Shader::Conv2d3x3 | Shader::Conv2d3x3Broadcast | Shader::Conv2dTiled(_) => true,
+            Shader::Dense | Shader::DenseBroadcast | Shader::DenseSplit => true,
+            Shader::WinogradOutput(_) | Shader::WinogradOutputPooled(_) => true,
+            Shader::Activation | Shader::Flatten | Shader::Pool2d | Shader::Softmax | Shader::ZeroPad2d => false,
+            Shader::WinogradInput(_) | Shader::WinogradProductTiled(_) => false,
+            Shader::WinogradProduct | Shader::WinogradProductBroadcast => false,
+        }
     }
 
     /// What several shaders share, this one among them.
@@ -99,17 +124,34 @@ impl Shader {
         const SPECTRA: &str = include_str!("../../shaders/parts/spectra.wgsl");
         const KERNELS: &str = include_str!("../../shaders/parts/kernels.wgsl");
         const KERNELS_BROADCAST: &str = include_str!("../../shaders/parts/kernels_broadcast.wgsl");
+        const KERNEL_PAIR: &str = include_str!("../../shaders/parts/kernel_pair.wgsl");
+        const KERNEL_PAIR_BROADCAST: &str = include_str!("../../shaders/parts/kernel_pair_broadcast.wgsl");
         const KERNEL: &str = include_str!("../../shaders/parts/kernel.wgsl");
         const PIXEL: &str = include_str!("../../shaders/parts/pixel.wgsl");
-        const TILE_WHOLE: &str = include_str!("../../shaders/parts/tile_whole.wgsl");
-        const TILE_POOLED: &str = include_str!("../../shaders/parts/tile_pooled.wgsl");
+        const FORWARD_4: &str = include_str!("../../shaders/parts/forward_4.wgsl");
+        const FORWARD_7: &str = include_str!("../../shaders/parts/forward_7.wgsl");
+        const INVERSE_4: &str = include_str!("../../shaders/parts/inverse_4.wgsl");
+        const INVERSE_7: &str = include_str!("../../shaders/parts/inverse_7.wgsl");
+        const TILE_WHOLE_4: &str = include_str!("../../shaders/parts/tile_whole_4.wgsl");
+        const TILE_WHOLE_7: &str = include_str!("../../shaders/parts/tile_whole_7.wgsl");
+        const TILE_POOLED_4: &str = include_str!("../../shaders/parts/tile_pooled_4.wgsl");
+        const TILE_POOLED_7: &str = include_str!("../../shaders/parts/tile_pooled_7.wgsl");
+        const SAMPLES: &str = include_str!("../../shaders/parts/samples.wgsl");
+        const SAMPLES_BROADCAST: &str = include_str!("../../shaders/parts/samples_broadcast.wgsl");
         const TILE: &str = include_str!("../../shaders/parts/tile.wgsl");
         match self {
-            Shader::Conv2d | Shader::Conv2d3x3 => &[CONV2D, KERNEL, PIXEL],
+            Shader::Conv2d => &[CONV2D, KERNEL, PIXEL],
+            Shader::Conv2d3x3 => &[CONV2D, KERNEL, KERNEL_PAIR, PIXEL],
+            Shader::Conv2d3x3Broadcast => &[CONV2D, KERNEL_PAIR_BROADCAST, PIXEL],
             Shader::Conv2dTiled(_) => &[TILE, PIXEL],
-            Shader::WinogradInput => &[SPECTRA, PIXEL],
-            Shader::WinogradOutput => &[SPECTRA, TILE_WHOLE],
-            Shader::WinogradOutputPooled => &[SPECTRA, TILE_POOLED],
+            Shader::Dense => &[SAMPLES],
+            Shader::DenseBroadcast => &[SAMPLES_BROADCAST],
+            Shader::WinogradInput(Filtering::F4) => &[SPECTRA, PIXEL, FORWARD_4],
+            Shader::WinogradInput(Filtering::F7) => &[SPECTRA, PIXEL, FORWARD_7],
+            Shader::WinogradOutput(Filtering::F4) => &[SPECTRA, INVERSE_4, TILE_WHOLE_4],
+            Shader::WinogradOutput(Filtering::F7) => &[SPECTRA, INVERSE_7, TILE_WHOLE_7],
+            Shader::WinogradOutputPooled(Filtering::F4) => &[SPECTRA, INVERSE_4, TILE_POOLED_4],
+            Shader::WinogradOutputPooled(Filtering::F7) => &[SPECTRA, INVERSE_7, TILE_POOLED_7],
             Shader::WinogradProduct => &[SPECTRA, KERNEL, KERNELS],
             Shader::WinogradProductBroadcast => &[SPECTRA, KERNELS_BROADCAST],
             Shader::WinogradProductTiled(_) => &[SPECTRA, TILE],
@@ -123,16 +165,18 @@ impl Shader {
             Shader::Activation => include_str!("../../shaders/activation.wgsl"),
             Shader::BatchNorm => include_str!("../../shaders/batch_norm.wgsl"),
             Shader::Conv2d => include_str!("../../shaders/conv2d.wgsl"),
-            Shader::Conv2d3x3 => include_str!("../../shaders/conv2d_3x3.wgsl"),
+            Shader::Conv2d3x3 | Shader::Conv2d3x3Broadcast => include_str!("../../shaders/conv2d_3x3.wgsl"),
             Shader::Conv2dTiled(_) => include_str!("../../shaders/conv2d_tiled.wgsl"),
-            Shader::Dense => include_str!("../../shaders/dense.wgsl"),
+            Shader::Dense | Shader::DenseBroadcast => include_str!("../../shaders/dense.wgsl"),
             Shader::DenseSplit => include_str!("../../shaders/dense_split.wgsl"),
             Shader::Flatten => include_str!("../../shaders/flatten.wgsl"),
             Shader::Pool2d => include_str!("../../shaders/pool2d.wgsl"),
             Shader::Preprocess => include_str!("../../shaders/preprocess.wgsl"),
             Shader::Softmax => include_str!("../../shaders/softmax.wgsl"),
-            Shader::WinogradInput => include_str!("../../shaders/winograd_input.wgsl"),
-            Shader::WinogradOutput | Shader::WinogradOutputPooled => include_str!("../../shaders/winograd_output.wgsl"),
+            Shader::WinogradInput(_) => include_str!("../../shaders/winograd_input.wgsl"),
+            Shader::WinogradOutput(_) | Shader::WinogradOutputPooled(_) => {
+                include_str!("../../shaders/winograd_output.wgsl")
+            }
             Shader::WinogradProduct | Shader::WinogradProductBroadcast => {
                 include_str!("../../shaders/winograd_product.wgsl")
             }
@@ -149,8 +193,11 @@ impl fmt::Display for Shader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
         match self {
-            Shader::WinogradOutputPooled => f.write_str(" pooled"),
-            Shader::WinogradProductBroadcast => f.write_str(" broadcast"),
+            Shader::WinogradInput(filtering) | Shader::WinogradOutput(filtering) => write!(f, " {filtering}"),
+            Shader::WinogradOutputPooled(filtering) => write!(f, " {filtering} pooled"),
+            Shader::Conv2d3x3Broadcast | Shader::DenseBroadcast | Shader::WinogradProductBroadcast => {
+                f.write_str(" broadcast")
+            }
             _ => self.tile().map_or(Ok(()), |tile| write!(f, " {tile}")),
         }
     }

@@ -1,5 +1,6 @@
 //! One step of a plan: which shader runs over which textures, with which numbers.
 
+use crate::ops::winograd::Filtering;
 use crate::ops::{self, Activation, Op, Pool2d, PoolKind, Window, ZeroPad2d};
 
 use super::layout::{Layout, TextureSize};
@@ -12,7 +13,7 @@ pub const CONV2D_3X3_ROWS: usize = 8;
 /// Quads of output channels that one thread of either computes: their `TILE_QUADS`.
 pub const CONV2D_QUADS: usize = 2;
 /// Samples that one thread of `dense.wgsl` computes: its `TILE_SAMPLES`.
-pub const DENSE_SAMPLES: usize = 4;
+pub const DENSE_SAMPLES: usize = 8;
 /// Samples that one workgroup of `dense_split.wgsl` computes: its `SPLIT_SAMPLES`.
 pub const SPLIT_SAMPLES: usize = 8;
 /// Quads of units that one workgroup of it computes: its `SPLIT_QUADS`.
@@ -89,6 +90,8 @@ pub struct Weights {
     pub size: TextureSize,
     /// The first quad of output channels, and how many.
     pub quads: [usize; 2],
+    /// The transform whose values it holds instead of taps.
+    pub transform: Option<Filtering>,
 }
 
 impl Dispatch {
@@ -126,7 +129,9 @@ impl Step {
         let ends = DispatchSlots { input: Some(input_slot), output: output_slot };
         let dispatches = match op {
             Op::Conv2d(op) => match method {
-                Some(Method::Winograd(product)) => winograd::dispatches(op, [from, to], None, ends, product, slots),
+                Some(Method::Winograd(filtering, product)) => {
+                    winograd::dispatches(op, [from, to], None, ends, (filtering, product), slots)
+                }
                 Some(Method::DirectTiled(tile)) => vec![tiled::conv2d(op, from, to, ends, batch, tile)],
                 Some(Method::Direct | Method::DirectSplit) | None => vec![conv2d(op, from, to, ends, limits)?],
             },
@@ -158,10 +163,11 @@ impl Step {
         slots: &mut Slots<'_>,
     ) -> Option<Vec<Dispatch>> {
         let (Op::Conv2d(conv2d), Op::Pool2d(pool)) = (op, pool) else { return None };
-        let Some(Method::Winograd(product)) = slots.choices.method(op, from, to, slots.limits) else { return None };
+        let method = slots.choices.method(op, from, to, slots.limits);
+        let Some(Method::Winograd(filtering, product)) = method else { return None };
         let ends = DispatchSlots { input: Some(input_slot), output: output_slot };
-        let fits = pool.halves([to.height, to.width]) && input_slot != output_slot;
-        fits.then(|| winograd::dispatches(conv2d, [from, to], Some(pooled), ends, product, slots))
+        let fits = winograd::pools(filtering, to) && pool.halves([to.height, to.width]) && input_slot != output_slot;
+        fits.then(|| winograd::dispatches(conv2d, [from, to], Some(pooled), ends, (filtering, product), slots))
     }
 
     /// What a batch launches for it, and for the pool behind it where it has that one's dispatches.
@@ -228,7 +234,11 @@ fn conv2d(
     let Window { kernel, stride, before, .. } = op.window;
     let quads = to.quads().next_multiple_of(CONV2D_QUADS);
     let is_3x3 = kernel == [3, 3] && stride == [1, 1];
-    let (shader, rows) = if is_3x3 { (Shader::Conv2d3x3, CONV2D_3X3_ROWS) } else { (Shader::Conv2d, CONV2D_ROWS) };
+    let (shader, rows) = match is_3x3 {
+        true if limits.broadcasts_between_threads => (Shader::Conv2d3x3Broadcast, CONV2D_3X3_ROWS),
+        true => (Shader::Conv2d3x3, CONV2D_3X3_ROWS),
+        false => (Shader::Conv2d, CONV2D_ROWS),
+    };
     let numbers = [
         [from.width, from.height],
         [from.quads(), to.quads()],
@@ -244,7 +254,7 @@ fn conv2d(
         quads / CONV2D_QUADS,
     ];
     let size = TextureSize { width: from.quads() * 4, height: quads, layers: op.window.taps() };
-    let weights = Some(Weights { size, quads: [0, quads] });
+    let weights = Some(Weights { size, quads: [0, quads], transform: None });
     let (activation, growth) = (op.activation, Growth::Samples(1));
     Ok(Dispatch { shader, slots, activation, params, workgroups, growth, weights })
 }
@@ -271,11 +281,13 @@ fn dense(
         let quads = part_quads.min(to.quads() - first);
         let numbers = [from.width, from.quads(), height, to.width, first, quads, batch];
         let params = numbers.iter().map(|&number| number as u32).collect();
-        let weights = Some(Weights { size: TextureSize { width: quads, height, layers }, quads: [first, quads] });
+        let size = TextureSize { width: quads, height, layers };
+        let weights = Some(Weights { size, quads: [first, quads], transform: None });
         let (shader, rows, samples) = if is_split {
             (Shader::DenseSplit, quads.div_ceil(SPLIT_QUADS), SPLIT_SAMPLES)
         } else {
-            (Shader::Dense, quads.div_ceil(WORKGROUP_WIDTH).div_ceil(limits.workgroup_rows), DENSE_SAMPLES)
+            let shader = if limits.broadcasts_between_threads { Shader::DenseBroadcast } else { Shader::Dense };
+            (shader, quads.div_ceil(WORKGROUP_WIDTH).div_ceil(limits.workgroup_rows), DENSE_SAMPLES)
         };
         let (slots, workgroups, growth) = (ends, [1, rows, 1], Growth::Samples(samples));
         Dispatch { shader, slots, activation: op.activation, params, workgroups, growth, weights }

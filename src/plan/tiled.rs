@@ -1,5 +1,6 @@
 //! Convolutions as matrix products in tiles: `shaders/conv2d_tiled.wgsl`.
 
+use crate::ops::winograd::Filtering;
 use crate::ops::{self, Window};
 
 use super::layout::{Layout, TextureSize};
@@ -7,16 +8,18 @@ use super::step::{Chunk, Dispatch, DispatchSlots, Growth, Weights};
 use super::tile::{SLAB, Tile};
 use super::{Limits, MAX_LOOP_STEPS, Shader};
 
-/// A convolution's kernel for the shaders with tiles: rows of input channels, columns of quads of output channels.
-pub fn weights(from: Layout, to: Layout, layers: usize) -> Weights {
+/// A convolution's kernel of so many taps, or its transform, for the shaders with tiles: rows of input channels, columns of
+/// quads of output channels.
+pub fn weights(from: Layout, to: Layout, taps: usize, transform: Option<Filtering>) -> Weights {
+    let layers = transform.map_or(taps, Filtering::frequencies);
     let size = TextureSize { width: to.quads(), height: 4 * from.quads(), layers };
-    Weights { size, quads: [0, to.quads()] }
+    Weights { size, quads: [0, to.quads()], transform }
 }
 
 /// Whether the adapter has room for the kernel, and a shader's loop for its sums.
 pub fn takes(op: &ops::Conv2d, from: Layout, to: Layout, limits: &Limits) -> bool {
     let taps = op.window.taps();
-    let size = weights(from, to, taps).size;
+    let size = weights(from, to, taps, None).size;
     taps * from.shape.channels().div_ceil(SLAB) <= MAX_LOOP_STEPS
         && size.bytes() <= limits.max_weights_bytes
         && size.check(limits).is_ok()
@@ -45,6 +48,6 @@ pub fn conv2d(op: &ops::Conv2d, from: Layout, to: Layout, slots: DispatchSlots, 
             per_sample: to.width * to.height,
             per_group: tile.rows(),
         },
-        weights: Some(weights(from, to, op.window.taps())),
+        weights: Some(weights(from, to, op.window.taps(), None)),
     }
 }

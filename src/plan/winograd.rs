@@ -1,8 +1,9 @@
-//! 3x3 convolutions with stride 1 by Winograd's F(4x4, 3x3): three shaders, one after the other, on a chunk of the batch.
+//! 3x3 convolutions with stride 1 by Winograd's minimal filtering: three shaders, one after the other, on a chunk of the
+//! batch.
 
 use serde::{Deserialize, Serialize};
 
-use crate::ops::winograd::{FREQUENCIES, OUT};
+use crate::ops::winograd::Filtering;
 use crate::ops::{self, Activation, Window};
 
 use super::layout::{Layout, TextureSize};
@@ -18,12 +19,14 @@ const PRODUCT_QUADS: usize = 4;
 /// Quads of input channels that it takes in an iteration.
 const PRODUCT_STEP: usize = 2;
 
-/// Texels in a row of the transforms: a block at each frequency, and a block more, or all rows would share a few of a
-/// cache's sets.
-const WIDTH: usize = (FREQUENCIES + 1) * BLOCK;
-
 /// Fewer input or output channels than this make the transforms dearer than what they save.
 const MIN_CHANNELS: usize = 16;
+
+/// Texels in a row of the transforms: a block at each frequency, and a block more, or all rows would share a few of a
+/// cache's sets.
+fn row_texels(filtering: Filtering) -> usize {
+    (filtering.frequencies() + 1) * BLOCK
+}
 
 /// How the products are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -49,6 +52,7 @@ impl Product {
 
 /// How tiles of the batch are cut into chunks.
 struct Tiles {
+    filtering: Filtering,
     /// Tiles of a sample along x and y.
     grid: [usize; 2],
     /// Of the whole batch.
@@ -59,14 +63,14 @@ struct Tiles {
 
 impl Tiles {
     /// For transforms of at most `quads`.
-    fn new(to: Layout, quads: usize, batch: usize, limits: &Limits) -> Tiles {
-        let grid = [to.width.div_ceil(OUT), to.height.div_ceil(OUT)];
+    fn new(filtering: Filtering, to: Layout, quads: usize, batch: usize, limits: &Limits) -> Tiles {
+        let grid = [to.width, to.height].map(|size| size.div_ceil(filtering.out()));
         let all = grid[0] * grid[1] * batch;
         let blocks = all.div_ceil(BLOCK);
-        let rows = (limits.chunk_bytes / (WIDTH * 16)).min(limits.max_texture_side);
+        let rows = (limits.chunk_bytes / (row_texels(filtering) * 16)).min(limits.max_texture_side);
         // Chunks of one size: each is over when its slowest thread is.
         let chunks = blocks.div_ceil((rows / quads).max(1));
-        Tiles { grid, all, per_chunk: blocks.div_ceil(chunks) * BLOCK }
+        Tiles { filtering, grid, all, per_chunk: blocks.div_ceil(chunks) * BLOCK }
     }
 
     fn per_sample(&self) -> usize {
@@ -74,7 +78,7 @@ impl Tiles {
     }
 
     fn transform(&self, quads: usize) -> TextureSize {
-        TextureSize { width: WIDTH, height: self.per_chunk / BLOCK * quads, layers: 1 }
+        TextureSize { width: row_texels(self.filtering), height: self.per_chunk / BLOCK * quads, layers: 1 }
     }
 }
 
@@ -82,34 +86,43 @@ fn product_quads(to: Layout) -> usize {
     to.quads().next_multiple_of(PRODUCT_QUADS)
 }
 
-fn weights_size(from: Layout, to: Layout) -> TextureSize {
+fn weights_size(filtering: Filtering, from: Layout, to: Layout) -> TextureSize {
     let width = from.quads().next_multiple_of(PRODUCT_STEP) * 4;
-    TextureSize { width, height: product_quads(to), layers: FREQUENCIES }
+    TextureSize { width, height: product_quads(to), layers: filtering.frequencies() }
 }
 
 /// Whether `op` is a convolution that this computes faster than the direct sum, and the adapter has room for it.
-pub fn takes(op: &ops::Conv2d, from: Layout, to: Layout, limits: &Limits) -> bool {
+pub fn takes(op: &ops::Conv2d, filtering: Filtering, from: Layout, to: Layout, limits: &Limits) -> bool {
     let Window { kernel, stride, .. } = op.window;
     let fits = kernel == [3, 3] && stride == [1, 1] && op.c_in.min(op.c_out) >= MIN_CHANNELS;
     let quads = from.quads().max(product_quads(to));
-    let weights = weights_size(from, to);
-    let sizes = [Tiles::new(to, quads, 1, limits).transform(quads), weights];
+    let weights = weights_size(filtering, from, to);
+    let sizes = [Tiles::new(filtering, to, quads, 1, limits).transform(quads), weights];
     fits && from.quads() <= MAX_LOOP_STEPS
         && weights.bytes() <= limits.max_weights_bytes
         && sizes.iter().all(|size| size.check(limits).is_ok())
 }
 
+/// Whether a pool of 2 x 2 can be computed with it: of tiles, or for F7 of squares of two by two tiles, which are made of
+/// whole such windows.
+pub fn pools(filtering: Filtering, to: Layout) -> bool {
+    match filtering {
+        Filtering::F4 => true,
+        Filtering::F7 => [to.width, to.height].iter().all(|size| size.div_ceil(filtering.out()).is_multiple_of(2)),
+    }
+}
+
 /// The three stages for each chunk of the batch. The output is the convolution's, of layout `to`, or where there is such a
-/// one that of the max pool behind it, which [`ops::Pool2d::halves`] the map.
+/// one that of the max pool behind it, which [`ops::Pool2d::halves`] the map and [`pools`] allows.
 pub fn dispatches(
     op: &ops::Conv2d,
     [from, to]: [Layout; 2],
     pooled: Option<Layout>,
     ends: DispatchSlots,
-    product: Product,
+    (filtering, product): (Filtering, Product),
     slots: &mut Slots<'_>,
 ) -> Vec<Dispatch> {
-    let tiles = Tiles::new(to, from.quads().max(product_quads(to)), slots.batch, slots.limits);
+    let tiles = Tiles::new(filtering, to, from.quads().max(product_quads(to)), slots.batch, slots.limits);
     let transforms =
         [slots.scratch(0, tiles.transform(from.quads())), slots.scratch(1, tiles.transform(product_quads(to)))];
     let stages = Stages { op, from, to, pooled, ends, transforms, tiles, product, limits: slots.limits };
@@ -137,9 +150,16 @@ impl Stages<'_> {
         let [left, top] = [self.op.window.before[1], self.op.window.before[0]];
         let [x, y] = self.tiles.grid;
         let (width, height, quads) = (self.from.width, self.from.height, self.from.quads());
-        let params = [width, height, x, y, left, top, quads, chunk.first, chunk.count];
+        let params = [width, height, x, y, left, top, quads, chunk.first, chunk.count, self.squares()];
         let slots = DispatchSlots { input: self.ends.input, output: self.transforms[0] };
-        self.dispatch(Shader::WinogradInput, slots, &params, [1, 1, quads], self.growth(chunk, 1), None)
+        self.dispatch(
+            Shader::WinogradInput(self.tiles.filtering),
+            slots,
+            &params,
+            [1, 1, quads],
+            self.growth(chunk, 1),
+            None,
+        )
     }
 
     fn product(&self, chunk: Chunk) -> Dispatch {
@@ -153,9 +173,9 @@ impl Stages<'_> {
     fn product_in_tiles(&self, chunk: Chunk, tile: Tile) -> Dispatch {
         let quads = self.to.quads();
         let params = [self.from.quads(), quads, product_quads(self.to), chunk.count];
-        let workgroups = [quads.div_ceil(self.product.quads()), 1, FREQUENCIES];
+        let workgroups = [quads.div_ceil(self.product.quads()), 1, self.frequencies()];
         let growth = Growth::Tiles { chunk, per_sample: self.tiles.per_sample(), per_group: tile.rows() };
-        let weights = tiled::weights(self.from, self.to, FREQUENCIES);
+        let weights = tiled::weights(self.from, self.to, self.op.window.taps(), Some(self.tiles.filtering));
         let shader = Shader::WinogradProductTiled(tile);
         self.dispatch(shader, self.between(), &params, workgroups, growth, Some(weights))
     }
@@ -163,8 +183,9 @@ impl Stages<'_> {
     fn product_in_registers(&self, chunk: Chunk, shader: Shader) -> Dispatch {
         let quads = product_quads(self.to);
         let params = [self.from.quads(), quads, chunk.count.div_ceil(BLOCK)];
-        let weights = Weights { size: weights_size(self.from, self.to), quads: [0, quads] };
-        let workgroups = [quads / self.product.quads(), 1, FREQUENCIES];
+        let size = weights_size(self.tiles.filtering, self.from, self.to);
+        let weights = Weights { size, quads: [0, quads], transform: Some(self.tiles.filtering) };
+        let workgroups = [quads / self.product.quads(), 1, self.frequencies()];
         let growth = self.growth(chunk, BLOCK / WORKGROUP_WIDTH);
         self.dispatch(shader, self.between(), &params, workgroups, growth, Some(weights))
     }
@@ -172,14 +193,24 @@ impl Stages<'_> {
     fn output(&self, chunk: Chunk) -> Dispatch {
         let [x, y] = self.tiles.grid;
         let (shader, output) = match self.pooled {
-            None => (Shader::WinogradOutput, self.to),
-            Some(pooled) => (Shader::WinogradOutputPooled, pooled),
+            None => (Shader::WinogradOutput(self.tiles.filtering), self.to),
+            Some(pooled) => (Shader::WinogradOutputPooled(self.tiles.filtering), pooled),
         };
         let quads = self.to.quads();
-        let params = [output.width, output.height, x, y, quads, product_quads(self.to), chunk.first, chunk.count];
+        let rows = product_quads(self.to);
+        let params = [output.width, output.height, x, y, quads, rows, chunk.first, chunk.count, self.squares()];
         let slots = DispatchSlots { input: Some(self.transforms[1]), output: self.ends.output };
         let dispatch = self.dispatch(shader, slots, &params, [1, 1, quads], self.growth(chunk, 1), None);
         Dispatch { activation: self.op.activation, ..dispatch }
+    }
+
+    fn frequencies(&self) -> usize {
+        self.tiles.filtering.frequencies()
+    }
+
+    /// 1 where tiles follow each other in squares of two by two, which F7 needs for pools, otherwise 0.
+    fn squares(&self) -> usize {
+        usize::from(self.pooled.is_some() && self.tiles.filtering == Filtering::F7)
     }
 
     /// From V to M.

@@ -59,6 +59,7 @@ pub fn backends() -> Vec<Backend> {
 fn gpu(family: &Family, network: Network, batch: usize) -> Result<Box<dyn Executor>> {
     let Device::Gpu(adapter) = device::select(&DeviceChoice::Gpu)?.device else { unreachable!("asked for a GPU") };
     let choices = family.choices(&network, &adapter.limits());
+    let adapter = if family.broadcasts { *adapter } else { adapter.without_broadcasts() };
     let adapter = adapter.with_choices(choices);
     Ok(Box::new(Guarded(GpuExecutor::with_guard(network, &adapter, Some(batch), GUARD)?)))
 }

@@ -1,14 +1,10 @@
 //! The transform of the weights.
 
-#![expect(clippy::needless_range_loop, reason = "indices name the place in a matrix")]
-
 use pulp::Simd;
 
-use super::transforms::{self, FREQUENCIES, IN};
+use super::transforms::{FILTERING, FREQUENCIES};
 use crate::cpu::product::Task;
-
-/// Pairs of channels that are transformed together.
-const PAIRS: usize = 8;
+use crate::ops::winograd::PAIRS;
 
 /// `G g G'` for the pairs of channels of one panel, in f64.
 pub struct WeightTransform<'a> {
@@ -41,16 +37,12 @@ impl Task for WeightTransform<'_> {
                         }
                     }
                 }
-                let rows = g.map(transforms::kernel);
-                for v in 0..IN {
-                    let column = transforms::kernel([rows[0][v], rows[1][v], rows[2][v]]);
-                    for (u, values) in column.iter().enumerate() {
-                        let start = ((u * IN + v) * self.c_in + c) * width + first;
-                        for (place, value) in self.panel[start..][..pairs].iter_mut().zip(values) {
-                            *place = *value as f32;
-                        }
+                FILTERING.transform_pairs(&g, |frequency, values| {
+                    let start = (frequency * self.c_in + c) * width + first;
+                    for (place, value) in self.panel[start..][..pairs].iter_mut().zip(values) {
+                        *place = *value as f32;
                     }
-                }
+                });
             }
         }
     }

@@ -1,24 +1,20 @@
 //! Winograd's F(7x7, 3x3) along one axis: a tile of 9x9 pixels gives 7x7, with less than a fifth of the direct sum's
 //! multiplications.
-//!
-//! 7 divides the sides of all maps of networks that begin with 224 x 224 pixels. The points are four pairs `+-p` and
-//! infinity: the rows of a pair have the same even and odd terms. Larger tiles round more. Of the pairs that a search tried,
-//! these round the least; with the short sums of [`super::product`] a layer's error is a few times the direct sum's, and
-//! that of VGG16's features, on the white noise of untrained weights, 5e-6 of the largest instead of 2e-6.
 
 use pulp::Simd;
 
 use crate::cpu::lanes::mul_add;
+use crate::ops::winograd::{F7_PAIRS as PAIRS, Filtering};
+
+/// The size of the tiles.
+pub const FILTERING: Filtering = Filtering::F7;
 
 /// Rows and columns of an output tile.
-pub const OUT: usize = 7;
+pub const OUT: usize = FILTERING.out();
 /// Rows and columns of an input tile, and of its transform.
-pub const IN: usize = 9;
+pub const IN: usize = FILTERING.side();
 /// Matrix products.
-pub const FREQUENCIES: usize = IN * IN;
-
-/// The interpolation points are `+p` and `-p` of each, in this order, and infinity.
-const PAIRS: [f64; 4] = [0.25, 0.6875, 1.125, 2.25];
+pub const FREQUENCIES: usize = FILTERING.frequencies();
 
 /// Coefficients of 1, `x^2`, `x^4` and so on in the product of `x^2 - p^2` over the pairs but `without`.
 const fn product(without: usize) -> [f64; 5] {
@@ -96,26 +92,6 @@ const fn powers(exponent: usize) -> [f32; 4] {
     [powers[0] as f32, powers[1] as f32, powers[2] as f32, powers[3] as f32]
 }
 
-/// `G g` for `N` pairs of channels: the values of the polynomial `g` at the points, divided by the products of their
-/// distances.
-#[inline(always)]
-pub fn kernel<const N: usize>(g: [[f64; N]; 3]) -> [[f64; N]; IN] {
-    let mut values = [g[2]; IN];
-    for pair in 0..PAIRS.len() {
-        let p = PAIRS[pair];
-        let [c0, c1, c2, c3, _] = product(pair);
-        let square = p * p;
-        // Of x^2 - p^2 without x - p remains 2 p at p, and -2 p at -p, whose sign the rows of [`input`] do not have.
-        let distances = 2.0 * p * (c0 + square * (c1 + square * (c2 + square * c3)));
-        for n in 0..N {
-            let (even, odd) = (g[0][n] + square * g[2][n], p * g[1][n]);
-            values[2 * pair][n] = (even + odd) / distances;
-            values[2 * pair + 1][n] = (even - odd) / -distances;
-        }
-    }
-    values
-}
-
 #[cfg(test)]
 mod tests {
     use pulp::Scalar;
@@ -126,9 +102,13 @@ mod tests {
     fn the_transforms_of_pixels_and_taps_give_their_correlation() {
         let pixels: [f64; IN] = [3.0, -1.0, 4.0, 1.0, -5.0, 9.0, 2.0, -6.0, 5.0];
         let taps = [2.0, -7.0, 1.0];
-        let (simd, transformed) = (Scalar::new(), kernel(taps.map(|tap| [tap])));
+        // In the row of infinity, the last row of taps is transformed along the other axis alone.
+        let kernel = [[0.0; 3], [0.0; 3], taps].as_flattened().iter().map(|&tap| tap as f32).collect::<Vec<_>>();
+        let mut transformed = Vec::new();
+        FILTERING.transform_kernel(&kernel, &mut transformed);
+        let (simd, transformed) = (Scalar::new(), &transformed[(IN - 1) * IN..]);
         let values = input(simd, pixels.map(|pixel| pixel as f32));
-        let products = std::array::from_fn(|i| values[i] * transformed[i][0] as f32);
+        let products = std::array::from_fn(|i| values[i] * transformed[i]);
         for (x, found) in output(simd, products).into_iter().enumerate() {
             let expected: f64 = (0..3).map(|tap| pixels[x + tap] * taps[tap]).sum();
             assert!((f64::from(found) - expected).abs() < 1e-4, "pixel {x}: {found}, expected {expected}");

@@ -25,7 +25,7 @@ pub enum TuneMode {
     Force,
 }
 
-/// The time that all measurements of a network may take; what is left then keeps the predicted method.
+/// The time that all measurements of a network may take, without compiling; what is left then keeps the predicted method.
 pub const BUDGET: Duration = Duration::from_secs(5);
 
 /// A method that is so many times slower than another on a small layer, and so many seconds, is not tried on the large ones.
@@ -36,10 +36,10 @@ const HOPELESS_SECONDS: f64 = 5e-4;
 /// Nor is another tile tried of a kind of method that is so many times slower than another on the same layer.
 const HOPELESS_KIND: f64 = 3.0;
 
-/// A batch that takes longer than this is measured by its first sample.
-const LONG_BATCH: f64 = 0.1;
+/// A batch that takes longer than this is measured by half of it, or less.
+const LONG_BATCH: f64 = 0.15;
 
-/// Runs of which the fastest counts: whatever else the machine does makes a run slower, never faster.
+/// Runs of which the fastest counts, as long as they are short: whatever else the machine does makes a run slower, never faster.
 const RUNS: usize = 3;
 
 /// What was found out about one method for one layer shape.
@@ -175,16 +175,25 @@ impl<'a> Tuner<'a> {
         choices.0.extend(Task::of(&node.op, node.input).map(|task| (task, method)));
         let plan = Plan::with_choices(&network, &self.adapter.limits(), Some(self.batch), &choices)?;
         let context = self.context.take().ok_or_else(|| Error::Device("the GPU failed while it was tuned".into()))?;
+        // Shaders are compiled when they are made or first run; of the budget that takes nothing, because it lasts.
+        let compiling = Instant::now();
         let executor = GpuExecutor::without_weights(context, network, plan)?;
-        // The first run compiles, on some drivers.
         executor.time(1)?;
-        let first = executor.time(1)?;
-        let is_long = first * self.batch as f64 > LONG_BATCH;
-        let n = *samples.get_or_insert(if is_long { 1 } else { self.batch });
-        let mut fastest = first;
-        if !is_long {
-            for _ in 0..RUNS {
-                fastest = fastest.min(executor.time(n)? / n as f64);
+        self.deadline += compiling.elapsed();
+        let mut fastest = executor.time(1)?;
+        // Halves, because that keeps whole the blocks of tiles that a batch fills.
+        let halves = (0..).map(|halvings| self.batch >> halvings);
+        let fits = |&n: &usize| n <= 1 || fastest * n as f64 <= LONG_BATCH;
+        let n = *samples.get_or_insert_with(|| halves.into_iter().find(fits).map_or(1, |n| n.max(1)));
+        if n > 1 {
+            fastest = f64::INFINITY;
+        }
+        let runs = if fastest > LONG_BATCH && n == 1 { 0 } else { RUNS };
+        let start = Instant::now();
+        for _ in 0..runs {
+            fastest = fastest.min(executor.time(n)? / n as f64);
+            if start.elapsed().as_secs_f64() > LONG_BATCH / 2.0 {
+                break;
             }
         }
         self.context = Some(executor.into_context());

@@ -13,7 +13,7 @@ use hdf5_pure::{AttrValue, File, FormatError, Group, Source};
 use rayon::prelude::*;
 
 use super::storage::{self, Place, Precision};
-use crate::parameter::ParameterSource;
+use crate::parameter::{ParameterSource, Visit};
 use crate::{Error, Result};
 
 /// What every HDF5 file begins with.
@@ -179,18 +179,24 @@ impl fmt::Debug for StoredTensor {
     }
 }
 
+impl StoredTensor {
+    /// Reads values that lie in one piece from `address` on, on all threads.
+    fn read(&self, address: u64, values: &mut [f32]) -> Result<()> {
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(values);
+        let read =
+            |(block, bytes): (usize, &mut [u8])| self.hdf5.region.read(address + (block * READ_BYTES) as u64, bytes);
+        let blocks = bytes.par_chunks_mut(READ_BYTES).enumerate();
+        blocks.try_for_each(read).map_err(|problem| self.hdf5.error(format!("weight {}: {problem}", self.name)))
+    }
+}
+
 impl ParameterSource for StoredTensor {
     fn load(&self, len: usize) -> Result<Vec<f32>> {
         let fail = |problem: String| self.hdf5.error(format!("weight {}: {problem}", self.name));
         let values = match self.place {
             Place::OnePiece { address } => {
                 let mut values = vec![0f32; len];
-                let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut values);
-                let read = |(block, bytes): (usize, &mut [u8])| {
-                    self.hdf5.region.read(address + (block * READ_BYTES) as u64, bytes)
-                };
-                let blocks = bytes.par_chunks_mut(READ_BYTES).enumerate();
-                blocks.try_for_each(read).map_err(|problem| fail(problem.to_string()))?;
+                self.read(address, &mut values)?;
                 values
             }
             Place::Elsewhere(Precision::Single) => {
@@ -205,6 +211,18 @@ impl ParameterSource for StoredTensor {
             return Err(fail(format!("{len} values were expected, {} are stored", values.len())));
         }
         Ok(values)
+    }
+
+    fn load_parts(&self, len: usize, part_len: usize, visit: &mut Visit<'_>) -> Result<()> {
+        let Place::OnePiece { address } = self.place else {
+            return self.load(len)?.chunks(part_len).try_for_each(visit);
+        };
+        let mut values = vec![0f32; part_len.min(len)];
+        (0..len).step_by(part_len).try_for_each(|first| {
+            let part = &mut values[..part_len.min(len - first)];
+            self.read(address + 4 * first as u64, part)?;
+            visit(part)
+        })
     }
 
     fn origin(&self) -> String {

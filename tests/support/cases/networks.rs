@@ -10,7 +10,14 @@ pub fn cases() -> Vec<Case> {
     for n in [1, 2, 5] {
         cases.push(small_vgg(n));
     }
-    cases.extend([residue_of_pools(), pools_of_wide_maps(), explicit_padding(), unfused(), pool_pair()]);
+    cases.extend([
+        residue_of_pools(),
+        pools_of_wide_maps(),
+        pools_of_many_tiles(),
+        explicit_padding(),
+        unfused(),
+        pool_pair(),
+    ]);
     cases
 }
 
@@ -54,6 +61,11 @@ fn pools_of_wide_maps() -> Case {
         .conv2d(16, window, Linear::new(Activation::Linear))
         .pool2d(PoolKind::Max, [2, 2], [2, 2], Padding::Same)
         .case(3)
+}
+
+/// More tiles than a block of any tile size holds, across samples, and an even number of them along both axes.
+fn pools_of_many_tiles() -> Case {
+    Chain::new("network/many_tiles", Shape::Map { h: 56, w: 41, c: 16 }).same3x3(20).halve().case(3)
 }
 
 /// A border of zeros before a valid convolution, and a strided one behind it.

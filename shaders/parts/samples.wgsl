@@ -1,0 +1,26 @@
+// A quad of inputs of eight samples.
+struct Samples {
+    s0: vec4<f32>,
+    s1: vec4<f32>,
+    s2: vec4<f32>,
+    s3: vec4<f32>,
+    s4: vec4<f32>,
+    s5: vec4<f32>,
+    s6: vec4<f32>,
+    s7: vec4<f32>,
+}
+
+// Each thread loads all of them.
+fn load_samples(at: vec2<u32>, first: u32, thread: u32) -> Samples {
+    let last = params.batch - 1u;
+    return Samples(
+        textureLoad(input, at, min(first, last)),
+        textureLoad(input, at, min(first + 1u, last)),
+        textureLoad(input, at, min(first + 2u, last)),
+        textureLoad(input, at, min(first + 3u, last)),
+        textureLoad(input, at, min(first + 4u, last)),
+        textureLoad(input, at, min(first + 5u, last)),
+        textureLoad(input, at, min(first + 6u, last)),
+        textureLoad(input, at, min(first + 7u, last)),
+    );
+}
