@@ -8,7 +8,7 @@ import sys
 import numpy as np
 
 from keras_extract import input_of
-from measuring import difference, extract, load, measured, peak_of
+from measuring import difference, extract, load, measured, peak_of, tune
 
 # A model that returns its input: what extract writes with it is the pixels as they enter a network.
 PIXELS_MODEL = {
@@ -50,6 +50,7 @@ def main(binary, folder):
     rows = [dict(name="the course's Keras script", device="TensorFlow", seconds=total - first, start_up=first, peak=peak,
                  images=count - 1)]
     errors = {}
+    tune(binary)
     for device in ["cpu", "gpu"]:
         found, row = extract(binary, folder, device, f"{device}.pkl")
         errors[device] = row["error"] = difference(expected, found)

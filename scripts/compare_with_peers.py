@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_extract import input_of
-from measuring import extract, measured
+from measuring import extract, measured, tune
 from peer_models import write_ncnn, write_onnx
 from peers import INPUTS, NCNN_BIN, NCNN_PARAM, ONNX_MODEL, PEERS, PHOTOS, photos
 
@@ -133,6 +133,8 @@ def main():
 
     load_before = os.getloadavg()[0]
     prepare(arguments.photos)
+    if "gpu" in wanted:
+        tune(arguments.binary)
     reference, _, _ = Ours(arguments.binary, "cpu").turn(arguments.photos)
     results = {}
     for name in (name for name in names if name in wanted):

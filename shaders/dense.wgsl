@@ -35,6 +35,18 @@ struct Params {
 @group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
 @group(0) @binding(4) var<storage, read> channels: array<vec4<f32>>;
 
+// A quad of inputs of eight samples.
+struct Samples {
+    s0: vec4<f32>,
+    s1: vec4<f32>,
+    s2: vec4<f32>,
+    s3: vec4<f32>,
+    s4: vec4<f32>,
+    s5: vec4<f32>,
+    s6: vec4<f32>,
+    s7: vec4<f32>,
+}
+
 fn store(sample: u32, part_quad: u32, sum: vec4<f32>) {
     if sample < params.batch && part_quad < params.quads {
         let quad = params.first_quad + part_quad;

@@ -29,6 +29,12 @@ struct Params {
 @group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 @group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
 
+// From eight input channels, four and four, to four output channels.
+struct Kernels {
+    first: mat4x4<f32>,
+    second: mat4x4<f32>,
+}
+
 // Four channels of eight tiles, eight apart.
 struct Tiles {
     a: vec4<f32>,

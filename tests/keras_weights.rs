@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use keras_fixture::Fixture;
 use vgg_wgpu::keras::Model;
-use vgg_wgpu::{Error, Result};
+use vgg_wgpu::{Error, Parameter, Result};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
@@ -81,6 +81,20 @@ fn load(model: &Model) -> Result<Vec<Vec<f32>>> {
     model.parameters.iter().flatten().map(|parameter| parameter.load()).collect()
 }
 
+/// The same, of so many values at a time.
+fn load_parts(model: &Model, part_len: usize) -> Result<Vec<Vec<f32>>> {
+    let in_parts = |parameter: &Parameter| {
+        let mut values = Vec::new();
+        parameter.load_parts(part_len, &mut |part| {
+            assert!(part.len() == part_len || values.len() + part.len() == parameter.len());
+            values.extend_from_slice(part);
+            Ok(())
+        })?;
+        Ok(values)
+    };
+    model.parameters.iter().flatten().map(in_parts).collect()
+}
+
 /// Whether the error is about a model file, names that file and has all the words.
 fn assert_refused<T>(result: Result<T>, file: &Path, words: &[&str]) {
     let error = result.err().unwrap_or_else(|| panic!("{} was read", file.display()));
@@ -97,6 +111,10 @@ fn the_same_values_in_every_storage() {
     for name in READABLE {
         let model = open(&weights(name)).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(load(&model).unwrap_or_else(|error| panic!("{error}")), expected, "{name}");
+        for part_len in [1, 7, 1000] {
+            let values = load_parts(&model, part_len).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(values, expected, "{name} in parts of {part_len}");
+        }
     }
 }
 
@@ -111,6 +129,7 @@ fn what_cannot_be_read_is_refused_when_opened() {
 fn values_that_no_network_has_are_refused_when_loaded() {
     for (name, words) in REFUSED_VALUES {
         assert_refused(load(&open(&weights(name)).unwrap()), &weights(name), words);
+        assert_refused(load_parts(&open(&weights(name)).unwrap(), 7), &weights(name), words);
     }
 }
 

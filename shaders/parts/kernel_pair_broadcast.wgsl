@@ -1,9 +1,3 @@
-// From four input channels to four output channels and the next four.
-struct KernelPair {
-    a: mat4x4<f32>,
-    b: mat4x4<f32>,
-}
-
 // Each of eight threads, which are the first lanes of a subgroup, loads an input channel's and hands it to the others.
 fn kernels(i: u32, quad: u32, layer: u32, thread: u32) -> KernelPair {
     let own = textureLoad(weights, vec2<u32>(i + thread % 4u, quad + thread / 4u), layer);

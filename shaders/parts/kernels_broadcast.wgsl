@@ -1,12 +1,6 @@
 // Quads of output channels that a thread computes: as many as make a loop that the processor's instruction cache holds.
 const TILE_QUADS = 4u;
 
-// From eight input channels, four and four, to four output channels.
-struct Kernels {
-    first: mat4x4<f32>,
-    second: mat4x4<f32>,
-}
-
 // Each of eight threads, which are the first lanes of a subgroup, loads an input channel's and hands it to the others.
 fn kernels(i: u32, quad: u32, layer: u32, thread: u32) -> Kernels {
     let own = textureLoad(weights, vec2<u32>(i + thread, quad), layer);

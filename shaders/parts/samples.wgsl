@@ -1,15 +1,3 @@
-// A quad of inputs of eight samples.
-struct Samples {
-    s0: vec4<f32>,
-    s1: vec4<f32>,
-    s2: vec4<f32>,
-    s3: vec4<f32>,
-    s4: vec4<f32>,
-    s5: vec4<f32>,
-    s6: vec4<f32>,
-    s7: vec4<f32>,
-}
-
 // Each thread loads all of them.
 fn load_samples(at: vec2<u32>, first: u32, thread: u32) -> Samples {
     let last = params.batch - 1u;

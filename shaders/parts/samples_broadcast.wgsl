@@ -1,15 +1,3 @@
-// A quad of inputs of eight samples.
-struct Samples {
-    s0: vec4<f32>,
-    s1: vec4<f32>,
-    s2: vec4<f32>,
-    s3: vec4<f32>,
-    s4: vec4<f32>,
-    s5: vec4<f32>,
-    s6: vec4<f32>,
-    s7: vec4<f32>,
-}
-
 // Each of eight threads, which are the first lanes of a subgroup, loads a sample's and hands it to the others.
 fn load_samples(at: vec2<u32>, first: u32, thread: u32) -> Samples {
     let own = textureLoad(input, at, min(first + thread, params.batch - 1u));
