@@ -229,7 +229,7 @@ fn other_options_are_refused_with_what_differs_until_told_to_restart() {
         (&["--key", "name"], ["--key: stem then, name now", "--restart"]),
         (&["--seed", "7"], ["weights: untrained weights (seed 0)", "(seed 7)"]),
         (&["--lenient"], ["--lenient: false then, true now", "--restart"]),
-        (&["--model", "other.json"], ["model: 7", "BLAKE3"]),
+        (&["--model", "other.json"], ["model: 1084 bytes", "BLAKE3"]),
     ] {
         runs.run(options).code(2).stderr(contains(texts[0]).and(contains(texts[1])));
         assert!(fs::read(runs.journal()).unwrap() == journal, "{options:?} changed the journal");

@@ -11,12 +11,16 @@ use super::Fixture;
 
 pub const MAGIC: &[u8] = b"vgg-wgpu journal 1\n";
 
-/// Two convolutions: some milliseconds an image.
+/// Four convolutions: some milliseconds an image, so that 200 take longer than the second between two looks at the disk.
 pub const SLOW_MODEL: &str = r#"{"class_name": "Sequential", "config": {"name": "slow", "layers": [
     {"class_name": "InputLayer", "config": {"name": "input", "batch_shape": [null, 96, 96, 3]}},
     {"class_name": "Conv2D", "config": {"name": "conv1", "filters": 24, "kernel_size": [3, 3], "strides": [1, 1],
         "padding": "same", "activation": "relu", "use_bias": true}},
     {"class_name": "Conv2D", "config": {"name": "conv2", "filters": 24, "kernel_size": [3, 3], "strides": [1, 1],
+        "padding": "same", "activation": "relu", "use_bias": true}},
+    {"class_name": "Conv2D", "config": {"name": "conv3", "filters": 24, "kernel_size": [3, 3], "strides": [1, 1],
+        "padding": "same", "activation": "relu", "use_bias": true}},
+    {"class_name": "Conv2D", "config": {"name": "conv4", "filters": 24, "kernel_size": [3, 3], "strides": [1, 1],
         "padding": "same", "activation": "relu", "use_bias": true}},
     {"class_name": "MaxPooling2D", "config": {"name": "pool", "pool_size": [4, 4], "strides": [4, 4], "padding": "valid"}},
     {"class_name": "Flatten", "config": {"name": "flatten"}}]}}"#;
