@@ -1,18 +1,6 @@
 // Each of eight threads, which are the first lanes of a subgroup, loads an input channel's and hands it to the others.
 fn kernels(i: u32, quad: u32, layer: u32, thread: u32) -> KernelPair {
     let own = textureLoad(weights, vec2<u32>(i + thread % 4u, quad + thread / 4u), layer);
-    return KernelPair(
-        mat4x4<f32>(
-            subgroupBroadcast(own, 0u),
-            subgroupBroadcast(own, 1u),
-            subgroupBroadcast(own, 2u),
-            subgroupBroadcast(own, 3u),
-        ),
-        mat4x4<f32>(
-            subgroupBroadcast(own, 4u),
-            subgroupBroadcast(own, 5u),
-            subgroupBroadcast(own, 6u),
-            subgroupBroadcast(own, 7u),
-        ),
-    );
+    let handed = hand_out(own);
+    return KernelPair(handed.first, handed.second);
 }

@@ -126,6 +126,7 @@ impl Shader {
         const KERNELS_BROADCAST: &str = include_str!("../../shaders/parts/kernels_broadcast.wgsl");
         const KERNEL_PAIR: &str = include_str!("../../shaders/parts/kernel_pair.wgsl");
         const KERNEL_PAIR_BROADCAST: &str = include_str!("../../shaders/parts/kernel_pair_broadcast.wgsl");
+        const HAND_OUT: &str = include_str!("../../shaders/parts/hand_out.wgsl");
         const KERNEL: &str = include_str!("../../shaders/parts/kernel.wgsl");
         const PIXEL: &str = include_str!("../../shaders/parts/pixel.wgsl");
         const FORWARD_4: &str = include_str!("../../shaders/parts/forward_4.wgsl");
@@ -142,7 +143,7 @@ impl Shader {
         match self {
             Shader::Conv2d => &[CONV2D, KERNEL, PIXEL],
             Shader::Conv2d3x3 => &[CONV2D, KERNEL, KERNEL_PAIR, PIXEL],
-            Shader::Conv2d3x3Broadcast => &[CONV2D, KERNEL_PAIR_BROADCAST, PIXEL],
+            Shader::Conv2d3x3Broadcast => &[CONV2D, HAND_OUT, KERNEL_PAIR_BROADCAST, PIXEL],
             Shader::Conv2dTiled(_) => &[TILE, PIXEL],
             Shader::Dense => &[SAMPLES],
             Shader::DenseBroadcast => &[SAMPLES_BROADCAST],
@@ -153,7 +154,7 @@ impl Shader {
             Shader::WinogradOutputPooled(Filtering::F4) => &[SPECTRA, INVERSE_4, TILE_POOLED_4],
             Shader::WinogradOutputPooled(Filtering::F7) => &[SPECTRA, INVERSE_7, TILE_POOLED_7],
             Shader::WinogradProduct => &[SPECTRA, KERNEL, KERNELS],
-            Shader::WinogradProductBroadcast => &[SPECTRA, KERNELS_BROADCAST],
+            Shader::WinogradProductBroadcast => &[SPECTRA, HAND_OUT, KERNELS_BROADCAST],
             Shader::WinogradProductTiled(_) => &[SPECTRA, TILE],
             _ => &[],
         }
