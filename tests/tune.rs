@@ -54,6 +54,11 @@ fn every_layer_gets_a_method() {
     assert!(chosen.len() > 3 && chosen.len() < layers.len(), "{printed}");
     assert!(chosen.iter().all(|line| !line.ends_with(" -")), "{printed}");
     assert!(methods.len() > 2 * chosen.len(), "{printed}");
+    let all: Vec<_> = printed.lines().collect();
+    let predicted = all.windows(2).filter(|pair| !pair[0].starts_with(' ') && pair[1].starts_with("  "));
+    for pair in predicted {
+        assert!(!pair[1].ends_with(" -"), "{} keeps a method that nobody measured: {printed}", pair[0]);
+    }
 }
 
 fn what_was_measured_is_used() {

@@ -71,14 +71,16 @@ impl Method {
             Op::Conv2d(op) => {
                 let takes = |&filtering: &Filtering| winograd::takes(op, filtering, from, to, limits);
                 if limits.broadcasts_between_threads {
+                    // Threads of a rasteriser that each load the whole kernel are up to 1.5 times as slow, and never faster.
                     // The transforms of F7 need more registers than hardware has. On a rasteriser it is often the fastest,
                     // but takes seconds to compile: who has measured knows that it pays.
                     let filterings = [Filtering::F4, Filtering::F7].into_iter().filter(takes);
                     methods.extend(filterings.map(|filtering| Method::Winograd(filtering, Product::Broadcast)));
+                } else if takes(&Filtering::F4) {
+                    methods.push(Method::Winograd(Filtering::F4, Product::Registers));
                 }
                 if takes(&Filtering::F4) {
-                    let products = [Product::Registers].into_iter().chain(tiles().map(Product::Tiled));
-                    methods.extend(products.map(|product| Method::Winograd(Filtering::F4, product)));
+                    methods.extend(tiles().map(|tile| Method::Winograd(Filtering::F4, Product::Tiled(tile))));
                 }
                 methods.push(Method::Direct);
                 if tiled::takes(op, from, to, limits) {

@@ -3,6 +3,7 @@
 mod cache;
 
 use std::collections::HashMap;
+use std::iter;
 use std::time::{Duration, Instant};
 
 use super::context::Context;
@@ -36,11 +37,16 @@ const HOPELESS_SECONDS: f64 = 5e-4;
 /// Nor is another tile tried of a kind of method that is so many times slower than another on the same layer.
 const HOPELESS_KIND: f64 = 3.0;
 
-/// A batch that takes longer than this is measured by half of it, or less.
-const LONG_BATCH: f64 = 0.15;
+/// Nor does a method run again that is so many times slower than another, where a run is as long as [`LONG_BATCH`].
+const HOPELESS_RUN: f64 = 2.0;
 
-/// Runs of which the fastest counts, as long as they are short: whatever else the machine does makes a run slower, never faster.
+/// A batch that takes longer than this, in seconds, is measured by half of it, or less.
+const LONG_BATCH: f64 = 0.1;
+
+/// Runs of which the fastest counts, and the seconds after which no more are begun: whatever else the machine does makes a run
+/// slower, never faster.
 const RUNS: usize = 3;
+const LONG_RUNS: f64 = 1.1 * LONG_BATCH;
 
 /// What was found out about one method for one layer shape.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,6 +94,15 @@ pub fn tune(
     Ok(tuning)
 }
 
+/// Seconds that a method takes for one layer shape.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    /// For a batch of one sample.
+    of_one: f64,
+    /// For each sample of a larger batch.
+    per_sample: f64,
+}
+
 struct Tuner<'a> {
     adapter: &'a Adapter,
     /// None after a device error, which ends the tuning.
@@ -126,25 +141,28 @@ impl<'a> Tuner<'a> {
 
     /// The fastest of `methods` for a node, and the seconds a sample of each.
     fn best(&mut self, node: &Node, methods: &[Method]) -> Result<(Method, Vec<Option<f64>>)> {
-        let mut samples = None;
-        let mut best: Option<(Method, f64)> = None;
+        // A dense layer's time is its weights', which are read once for a batch.
+        let mut samples = matches!(node.op, Op::Dense(_)).then_some(self.batch);
+        let mut best: Option<(Method, Times)> = None;
         let mut kinds: HashMap<Method, f64> = HashMap::new();
         let mut all = Vec::new();
         for &method in methods {
+            // The probe may look unlike the layer, so the predicted method is measured whatever the probe says of it.
+            let predicted = method == methods[0];
             let late = best.is_some() && Instant::now() > self.deadline;
-            let slow = |(_, fastest): (Method, f64)| {
-                kinds.get(&method.kind()).is_some_and(|&seconds| seconds > HOPELESS_KIND * fastest)
+            let slow = |(_, fastest): (Method, Times)| {
+                kinds.get(&method.kind()).is_some_and(|&seconds| seconds > HOPELESS_KIND * fastest.per_sample)
             };
-            if late || best.is_some_and(slow) || self.is_hopeless(node, method, methods)? {
+            if late || best.is_some_and(slow) || !predicted && self.is_hopeless(node, method, methods)? {
                 all.push(None);
                 continue;
             }
-            let seconds = self.seconds(node, method, &mut samples)?;
-            if best.is_none_or(|(_, fastest)| seconds < fastest) {
-                best = Some((method, seconds));
+            let times = self.times(node, method, best.map(|(_, fastest)| fastest), &mut samples)?;
+            if best.is_none_or(|(_, fastest)| times.per_sample < fastest.per_sample) {
+                best = Some((method, times));
             }
-            kinds.insert(method.kind(), seconds);
-            all.push(Some(seconds));
+            kinds.insert(method.kind(), times.per_sample);
+            all.push(Some(times.per_sample));
         }
         Ok((best.map_or(methods[0], |(method, _)| method), all))
     }
@@ -163,13 +181,37 @@ impl<'a> Tuner<'a> {
         if let Some(&seconds) = self.probes.get(&kind) {
             return Ok(seconds);
         }
-        let seconds = self.seconds(&small(&node.op), kind, &mut Some(1))?;
+        let seconds = self.times(&small(&node.op), kind, None, &mut Some(1))?.per_sample;
         self.probes.insert(kind, seconds);
         Ok(seconds)
     }
 
-    /// Seconds a sample, in batches of `samples`, which are decided by the first method where they are not given.
-    fn seconds(&mut self, node: &Node, method: Method, samples: &mut Option<usize>) -> Result<f64> {
+    /// As many samples of a batch as [`LONG_BATCH`] has time for, where one takes `seconds`: halves of halves of it, because
+    /// that keeps whole the blocks of tiles that a batch fills, and the smallest first, because twice the samples of less
+    /// than a block take no longer.
+    fn samples(&self, executor: &GpuExecutor, mut seconds: f64) -> Result<usize> {
+        let halves: Vec<_> = iter::successors(Some(self.batch), |n| Some(n / 2).filter(|&n| n > 0)).collect();
+        let mut taken = 1;
+        for n in halves.into_iter().rev().skip(1) {
+            if seconds * n as f64 / taken as f64 > LONG_BATCH {
+                break;
+            }
+            // The first run is also the first to touch the memory of so many.
+            executor.time(n)?;
+            (taken, seconds) = (n, executor.time(n)?);
+        }
+        Ok(taken)
+    }
+
+    /// In batches of `samples`, which are decided by the first method where they are not given. `fastest` is another
+    /// method's.
+    fn times(
+        &mut self,
+        node: &Node,
+        method: Method,
+        fastest: Option<Times>,
+        samples: &mut Option<usize>,
+    ) -> Result<Times> {
         let network = Network { input: node.input, preprocess: None, nodes: vec![node.clone()] };
         let mut choices = Choices::default();
         choices.0.extend(Task::of(&node.op, node.input).map(|task| (task, method)));
@@ -180,24 +222,22 @@ impl<'a> Tuner<'a> {
         let executor = GpuExecutor::without_weights(context, network, plan)?;
         executor.time(1)?;
         self.deadline += compiling.elapsed();
-        let mut fastest = executor.time(1)?;
-        // Halves, because that keeps whole the blocks of tiles that a batch fills.
-        let halves = (0..).map(|halvings| self.batch >> halvings);
-        let fits = |&n: &usize| n <= 1 || fastest * n as f64 <= LONG_BATCH;
-        let n = *samples.get_or_insert_with(|| halves.into_iter().find(fits).map_or(1, |n| n.max(1)));
-        if n > 1 {
-            fastest = f64::INFINITY;
-        }
-        let runs = if fastest > LONG_BATCH && n == 1 { 0 } else { RUNS };
+        let of_one = executor.time(1)?;
+        let n = match *samples {
+            Some(n) => n,
+            None => *samples.insert(self.samples(&executor, of_one)?),
+        };
+        let is_hopeless = fastest.is_some_and(|fastest| of_one > LONG_BATCH.max(HOPELESS_RUN * fastest.of_one));
+        let mut per_sample = if n == 1 || is_hopeless { of_one } else { f64::INFINITY };
         let start = Instant::now();
-        for _ in 0..runs {
-            fastest = fastest.min(executor.time(n)? / n as f64);
-            if start.elapsed().as_secs_f64() > LONG_BATCH / 2.0 {
+        for _ in 0..if is_hopeless { 0 } else { RUNS } {
+            per_sample = per_sample.min(executor.time(n)? / n as f64);
+            if start.elapsed().as_secs_f64() > LONG_RUNS {
                 break;
             }
         }
         self.context = Some(executor.into_context());
-        Ok(fastest)
+        Ok(Times { of_one, per_sample })
     }
 }
 
