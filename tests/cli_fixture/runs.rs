@@ -1,6 +1,8 @@
 //! Runs of `extract` that are disturbed, and told to go on.
 
 use std::fs;
+#[cfg(unix)]
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -66,6 +68,15 @@ impl Runs {
     pub fn command(&self, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vgg-wgpu"));
         command.current_dir(self.fixture.folder.path()).args(Runs::arguments(more)).stderr(Stdio::piped());
+        // A hangup ends it as it does in a terminal, where the tests were started by `nohup`, too.
+        #[cfg(unix)]
+        // SAFETY: between fork and exec only this call is made, which is allowed there.
+        unsafe {
+            command.pre_exec(|| {
+                libc::signal(libc::SIGHUP, libc::SIG_DFL);
+                Ok(())
+            });
+        }
         command
     }
 
