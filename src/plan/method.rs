@@ -71,7 +71,7 @@ impl Method {
             Op::Conv2d(op) => {
                 let takes = |&filtering: &Filtering| winograd::takes(op, filtering, from, to, limits);
                 if limits.broadcasts_between_threads {
-                    // Threads of a rasteriser that each load the whole kernel are up to 1.5 times as slow, and never faster.
+                    // Instead of the product in which each thread loads the whole kernel: that is slower on a rasteriser.
                     // The transforms of F7 need more registers than hardware has. On a rasteriser it is often the fastest,
                     // but takes seconds to compile: who has measured knows that it pays.
                     let filterings = [Filtering::F4, Filtering::F7].into_iter().filter(takes);

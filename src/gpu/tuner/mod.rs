@@ -147,13 +147,17 @@ impl<'a> Tuner<'a> {
         let mut kinds: HashMap<Method, f64> = HashMap::new();
         let mut all = Vec::new();
         for &method in methods {
-            // The probe may look unlike the layer, so the predicted method is measured whatever the probe says of it.
-            let predicted = method == methods[0];
-            let late = best.is_some() && Instant::now() > self.deadline;
-            let slow = |(_, fastest): (Method, Times)| {
-                kinds.get(&method.kind()).is_some_and(|&seconds| seconds > HOPELESS_KIND * fastest.per_sample)
+            // The first is the predicted one, and measured whatever the probe says of it: that may look unlike the layer.
+            let is_skipped = match best {
+                None => false,
+                Some((_, fastest)) => {
+                    let limit = HOPELESS_KIND * fastest.per_sample;
+                    Instant::now() > self.deadline
+                        || kinds.get(&method.kind()).is_some_and(|&seconds| seconds > limit)
+                        || self.is_hopeless(node, method, methods)?
+                }
             };
-            if late || best.is_some_and(slow) || !predicted && self.is_hopeless(node, method, methods)? {
+            if is_skipped {
                 all.push(None);
                 continue;
             }
@@ -227,10 +231,11 @@ impl<'a> Tuner<'a> {
             Some(n) => n,
             None => *samples.insert(self.samples(&executor, of_one)?),
         };
-        let is_hopeless = fastest.is_some_and(|fastest| of_one > LONG_BATCH.max(HOPELESS_RUN * fastest.of_one));
-        let mut per_sample = if n == 1 || is_hopeless { of_one } else { f64::INFINITY };
+        let is_last = fastest.is_some_and(|fastest| of_one > LONG_BATCH.max(HOPELESS_RUN * fastest.of_one));
+        let runs = if is_last { 0 } else { RUNS };
+        let mut per_sample = if n == 1 || is_last { of_one } else { f64::INFINITY };
         let start = Instant::now();
-        for _ in 0..if is_hopeless { 0 } else { RUNS } {
+        for _ in 0..runs {
             per_sample = per_sample.min(executor.time(n)? / n as f64);
             if start.elapsed().as_secs_f64() > LONG_RUNS {
                 break;
