@@ -6,34 +6,19 @@
 //   params   sizes; see Params
 //   input    [n] layers; their texels, row by row, are the vector's quads
 //   output   the same
-//   weights  texel (q, i % rows) of layer i / rows is kernel[i, 4 * (first_quad + q) .. + 3]; zero where i is no input
+//   weights  texel (8 * (i % layer_inputs) + q % 8, q / 8) of layer i / layer_inputs is kernel[i, 4 * (first_quad + q) .. + 3];
+//            zero where i is no input or q no quad
 //   channels bias of the part, four units an element
 //
 // Threads: y, then x, is a quad of units; z is 8 samples, so that a thread reads its weights once for all of them. Neighbouring
 // threads load neighbouring texels of the weights and the same texels of the input, unless they hand those to each other.
 //
 // Edges: the last thread of z may have fewer samples; those beyond the batch are read from its last one and not stored.
-// Neither are quads beyond the part's, which are read as its last: every thread may have inputs that others need, as
-// parts/samples_broadcast.wgsl says.
+// Neither are quads beyond the part's, which are read from its last group: every thread may have inputs that others need,
+// as parts/samples_broadcast.wgsl says.
 
 // Samples that one thread computes.
 const TILE_SAMPLES = 8u;
-
-struct Params {
-    in_width: u32,
-    in_quads: u32,
-    rows: u32,
-    out_width: u32,
-    first_quad: u32,
-    quads: u32,
-    batch: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
-@group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(4) var<storage, read> channels: array<vec4<f32>>;
 
 // A quad of inputs of eight samples.
 struct Samples {
@@ -47,17 +32,10 @@ struct Samples {
     s7: vec4<f32>,
 }
 
-fn store(sample: u32, part_quad: u32, sum: vec4<f32>) {
-    if sample < params.batch && part_quad < params.quads {
-        let quad = params.first_quad + part_quad;
-        textureStore(output, vec2<u32>(quad % params.out_width, quad / params.out_width), sample, activate(sum));
-    }
-}
-
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
-    let quad = thread.y * WORKGROUP_WIDTH + thread.x;
-    let column = min(quad, params.quads - 1u);
+    let quad = thread.y * GROUP_QUADS + thread.x;
+    let group = min(thread.y, (params.quads - 1u) / GROUP_QUADS);
     let sample = thread.z * TILE_SAMPLES;
     var y0 = vec4<f32>();
     var y1 = vec4<f32>();
@@ -68,15 +46,10 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(local_invocat
     var y6 = vec4<f32>();
     var y7 = vec4<f32>();
     var at = vec2<u32>();
-    var row = 0u;
+    var first = 0u;
     var layer = 0u;
     for (var i = 0u; i < params.in_quads; i++) {
-        let kernel = mat4x4<f32>(
-            textureLoad(weights, vec2<u32>(column, row), layer),
-            textureLoad(weights, vec2<u32>(column, row + 1u), layer),
-            textureLoad(weights, vec2<u32>(column, row + 2u), layer),
-            textureLoad(weights, vec2<u32>(column, row + 3u), layer),
-        );
+        let kernel = load_kernel(first, thread.x, group, layer);
         let x = load_samples(at, sample, local.x);
         y0 += kernel * x.s0;
         y1 += kernel * x.s1;
@@ -91,13 +64,13 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(local_invocat
         if at.x == params.in_width {
             at = vec2<u32>(0u, at.y + 1u);
         }
-        row += 4u;
-        if row == params.rows {
-            row = 0u;
+        first += 4u;
+        if first == params.layer_inputs {
+            first = 0u;
             layer++;
         }
     }
-    let bias = channels[column];
+    let bias = bias(quad);
     store(sample, quad, y0 + bias);
     store(sample + 1u, quad, y1 + bias);
     store(sample + 2u, quad, y2 + bias);

@@ -7,69 +7,43 @@
 //   params   sizes; see Params
 //   input    [n] layers; their texels, row by row, are the vector's quads
 //   output   the same
-//   weights  texel (q, i % rows) of layer i / rows is kernel[i, 4 * (first_quad + q) .. + 3]; zero where i is no input
+//   weights  as dense.wgsl has them
 //   channels bias of the part, four units an element
 //
 // Threads: workgroups along y are 8 quads of units, along z 8 samples. In a workgroup, x is a quad; y is one of 32 slices
 // of the inputs, taken by turns, so that neighbours load neighbouring texels of the weights. The slices' sums meet in
 // workgroup memory, four samples at a time, and the first four slices' threads add them in order.
 //
-// Edges: quads beyond the part's are read as its last; samples beyond the batch are read as its last; neither is stored.
+// Edges: quads beyond the part's are zero; samples beyond the batch are read as its last; neither is stored.
 
 const SPLIT_SAMPLES = 8u;
-const SPLIT_QUADS = 8u;
 const SLICES = 32u;
 const ROUND = 4u;
 
-struct Params {
-    in_width: u32,
-    in_quads: u32,
-    rows: u32,
-    out_width: u32,
-    first_quad: u32,
-    quads: u32,
-    batch: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
-@group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(4) var<storage, read> channels: array<vec4<f32>>;
-
 // By sample of a round, slice and quad.
-var<workgroup> partial: array<vec4<f32>, ROUND * SLICES * SPLIT_QUADS>;
-
-fn store(sample: u32, part_quad: u32, sum: vec4<f32>) {
-    if sample < params.batch && part_quad < params.quads {
-        let value = activate(sum + channels[part_quad]);
-        let quad = params.first_quad + part_quad;
-        textureStore(output, vec2<u32>(quad % params.out_width, quad / params.out_width), sample, value);
-    }
-}
+var<workgroup> partial: array<vec4<f32>, ROUND * SLICES * GROUP_QUADS>;
 
 // Adds what all slices have of four samples, and stores it.
 fn meet(local: vec2<u32>, first_sample: u32, part_quad: u32, s0: vec4<f32>, s1: vec4<f32>, s2: vec4<f32>, s3: vec4<f32>) {
-    let at = local.y * SPLIT_QUADS + local.x;
+    let at = local.y * GROUP_QUADS + local.x;
     partial[at] = s0;
-    partial[at + SLICES * SPLIT_QUADS] = s1;
-    partial[at + 2u * SLICES * SPLIT_QUADS] = s2;
-    partial[at + 3u * SLICES * SPLIT_QUADS] = s3;
+    partial[at + SLICES * GROUP_QUADS] = s1;
+    partial[at + 2u * SLICES * GROUP_QUADS] = s2;
+    partial[at + 3u * SLICES * GROUP_QUADS] = s3;
     workgroupBarrier();
     if local.y < ROUND {
         var sum = vec4<f32>();
         for (var slice = 0u; slice < SLICES; slice++) {
-            sum += partial[(local.y * SLICES + slice) * SPLIT_QUADS + local.x];
+            sum += partial[(local.y * SLICES + slice) * GROUP_QUADS + local.x];
         }
-        store(first_sample + local.y, part_quad, sum);
+        store(first_sample + local.y, part_quad, sum + bias(part_quad));
     }
     workgroupBarrier();
 }
 
-@compute @workgroup_size(SPLIT_QUADS, SLICES)
+@compute @workgroup_size(GROUP_QUADS, SLICES)
 fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) group: vec3<u32>) {
-    let quad = group.y * SPLIT_QUADS + local.x;
-    let column = min(quad, params.quads - 1u);
+    let quad = group.y * GROUP_QUADS + local.x;
     let sample = group.z * SPLIT_SAMPLES;
     let last = params.batch - 1u;
     var y0 = vec4<f32>();
@@ -81,14 +55,7 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) g
     var y6 = vec4<f32>();
     var y7 = vec4<f32>();
     for (var i = local.y; i < params.in_quads; i += SLICES) {
-        let row = 4u * i % params.rows;
-        let layer = 4u * i / params.rows;
-        let kernel = mat4x4<f32>(
-            textureLoad(weights, vec2<u32>(column, row), layer),
-            textureLoad(weights, vec2<u32>(column, row + 1u), layer),
-            textureLoad(weights, vec2<u32>(column, row + 2u), layer),
-            textureLoad(weights, vec2<u32>(column, row + 3u), layer),
-        );
+        let kernel = load_kernel(4u * i % params.layer_inputs, local.x, group.y, 4u * i / params.layer_inputs);
         let at = vec2<u32>(i % params.in_width, i / params.in_width);
         y0 += kernel * textureLoad(input, at, min(sample, last));
         y1 += kernel * textureLoad(input, at, min(sample + 1u, last));

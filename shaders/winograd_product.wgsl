@@ -9,11 +9,12 @@
 //   weights  U: texel (i, q) of layer frequency is U[frequency][i, 4q .. 4q + 3]; zero where i or q is no channel, i being
 //            rounded up to 8
 //
-// Threads: workgroups along x are TILE_QUADS quads of output channels each, which are two or four, along z frequencies; along y, and in a workgroup
-// of more than one row, blocks of 64 tiles. A thread takes every eighth tile of a block. Quads are the fastest, so that a
-// block of V stays in the cache while U passes by. A thread keeps its results in registers, which are written out: WGSL has
-// no repetition, and arrays lie in memory on some adapters. An iteration takes two quads of input channels: lavapipe keeps
-// what a loop carries in memory, and copies it under a mask once in each iteration.
+// Threads: workgroups along x are TILE_QUADS quads of output channels each, which are two or four, along z frequencies;
+// along y, and in a workgroup of more than one row, blocks of 64 tiles. A thread takes every eighth tile of a block
+// (parts/tiles_64.wgsl), or of its first half where that has all there are (parts/tiles_32.wgsl). Quads are the fastest, so
+// that a block of V stays in the cache while U passes by. A thread keeps its results in registers, which are written out:
+// WGSL has no repetition, and arrays lie in memory on some adapters. An iteration takes two quads of input channels:
+// lavapipe keeps what a loop carries in memory, and copies it under a mask once in each iteration.
 //
 // Edges: blocks are whole: what lies beyond the tiles is computed and read by nobody. Beyond an odd number of quads of
 // input channels, the last one is multiplied by zeros. Rows of a workgroup beyond the blocks compute the last one again.
@@ -35,58 +36,42 @@ struct Kernels {
     second: mat4x4<f32>,
 }
 
-// Four channels of eight tiles, eight apart.
-struct Tiles {
+// Four channels of four tiles, eight apart.
+struct Four {
     a: vec4<f32>,
     b: vec4<f32>,
     c: vec4<f32>,
     d: vec4<f32>,
-    e: vec4<f32>,
-    f: vec4<f32>,
-    g: vec4<f32>,
-    h: vec4<f32>,
 }
 
-fn load(at: vec2<u32>) -> Tiles {
-    return Tiles(
+fn load_four(at: vec2<u32>) -> Four {
+    return Four(
         textureLoad(input, at, 0u),
         textureLoad(input, at + vec2<u32>(8u, 0u), 0u),
         textureLoad(input, at + vec2<u32>(16u, 0u), 0u),
         textureLoad(input, at + vec2<u32>(24u, 0u), 0u),
-        textureLoad(input, at + vec2<u32>(32u, 0u), 0u),
-        textureLoad(input, at + vec2<u32>(40u, 0u), 0u),
-        textureLoad(input, at + vec2<u32>(48u, 0u), 0u),
-        textureLoad(input, at + vec2<u32>(56u, 0u), 0u),
     );
 }
 
 // From four input channels and four more to four output channels.
-fn multiply(k: Kernels, v: Tiles, w: Tiles) -> Tiles {
-    return Tiles(
+fn multiply_four(k: Kernels, v: Four, w: Four) -> Four {
+    return Four(
         k.first * v.a + k.second * w.a,
         k.first * v.b + k.second * w.b,
         k.first * v.c + k.second * w.c,
         k.first * v.d + k.second * w.d,
-        k.first * v.e + k.second * w.e,
-        k.first * v.f + k.second * w.f,
-        k.first * v.g + k.second * w.g,
-        k.first * v.h + k.second * w.h,
     );
 }
 
-fn add(x: Tiles, y: Tiles) -> Tiles {
-    return Tiles(x.a + y.a, x.b + y.b, x.c + y.c, x.d + y.d, x.e + y.e, x.f + y.f, x.g + y.g, x.h + y.h);
+fn add_four(x: Four, y: Four) -> Four {
+    return Four(x.a + y.a, x.b + y.b, x.c + y.c, x.d + y.d);
 }
 
-fn store(at: vec2<u32>, sum: Tiles) {
+fn store_four(at: vec2<u32>, sum: Four) {
     textureStore(output, at, 0u, sum.a);
     textureStore(output, at + vec2<u32>(8u, 0u), 0u, sum.b);
     textureStore(output, at + vec2<u32>(16u, 0u), 0u, sum.c);
     textureStore(output, at + vec2<u32>(24u, 0u), 0u, sum.d);
-    textureStore(output, at + vec2<u32>(32u, 0u), 0u, sum.e);
-    textureStore(output, at + vec2<u32>(40u, 0u), 0u, sum.f);
-    textureStore(output, at + vec2<u32>(48u, 0u), 0u, sum.g);
-    textureStore(output, at + vec2<u32>(56u, 0u), 0u, sum.h);
 }
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)

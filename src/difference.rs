@@ -2,9 +2,10 @@
 
 use crate::Tensor;
 
-/// The largest relative difference that rounding explains: both sides may be f32, and the deepest sum of VGG16 has 25,088
-/// terms.
-pub const ROUNDING: f64 = 2e-5;
+/// The largest relative difference that rounding explains. Both sides may be f32. The worst of a layer is a convolution of
+/// white noise by Winograd's F(7x7, 3x3), whose 512 channels come to 2e-5 on the CPU and 3e-5 on a rasteriser; layers behind
+/// it average that, so that VGG16's features have 5e-6.
+pub const ROUNDING: f64 = 5e-5;
 
 /// Of values found from those expected.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -58,7 +59,7 @@ mod tests {
         let expected = tensor([1.0, -4.0, 0.0, 2.0]);
         let between = |found| Difference::between(&expected, &tensor(found));
         assert_eq!(between([1.0, -4.0, 0.0, 2.0]).relative(), 0.0);
-        assert!(between([1.0, -4.0, 0.00004, 2.0]).is_rounding());
+        assert!(between([1.0, -4.0, 0.0001, 2.0]).is_rounding());
         assert_eq!(between([1.0, -3.0, 0.0, 2.5]), Difference { largest: 4.0, difference: 1.0 });
         for wrong in [[1.0, -4.0, 0.001, 2.0], [f32::NAN, -4.0, 0.0, 2.0], [1.0, -4.0, 0.0, f32::NAN]] {
             assert!(!between(wrong).is_rounding(), "{wrong:?}");

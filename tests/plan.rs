@@ -51,7 +51,7 @@ fn a_steps_shaders_are_named_once_with_their_number() {
     let plan = Plan::new(&vgg16(), &LAVAPIPE, Some(8)).expect("it fits");
     let shaders: Vec<String> = plan.steps.iter().map(|step| step.shaders()).collect();
     let of_chunks = "66 x winograd_input F(4x4), 66 x winograd_product broadcast, 66 x winograd_output F(4x4) pooled";
-    assert_eq!(shaders[..3], ["preprocess", "conv2d_3x3 broadcast", of_chunks]);
+    assert_eq!(shaders[..3], ["preprocess", "conv2d_image", of_chunks]);
     assert_eq!(shaders[shaders.len() - 2], "4 x dense broadcast");
 }
 

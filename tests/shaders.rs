@@ -11,9 +11,11 @@ use support::cases;
 use support::methods;
 use support::plans::{LAVAPIPE, vgg16};
 use vgg_wgpu::ops::winograd::Filtering;
-use vgg_wgpu::plan::{BLOCK, CONV2D_3X3_ROWS, CONV2D_QUADS, CONV2D_ROWS, DENSE_SAMPLES, Product};
+use vgg_wgpu::plan::{
+    BLOCK, CONV2D_3X3_ROWS, CONV2D_IMAGE_TILE, CONV2D_QUADS, CONV2D_ROWS, DENSE_GROUP_QUADS, DENSE_SAMPLES, Product,
+};
 use vgg_wgpu::plan::{Dispatch, Growth, Layout, Limits, Plan, Shader, Tile, WORKGROUP_WIDTH, activation_code};
-use vgg_wgpu::plan::{SLAB, SPLIT_BYTES, SPLIT_QUADS, SPLIT_SAMPLES, SPLIT_THREADS};
+use vgg_wgpu::plan::{SLAB, SPLIT_BYTES, SPLIT_SAMPLES, SPLIT_THREADS};
 
 fn parse(shader: Shader) -> Module {
     let source = shader.source();
@@ -190,7 +192,7 @@ fn workgroups_and_tiles_are_as_large_as_plans_count_them() {
             Shader::Conv2dTiled(tile) | Shader::WinogradProductTiled(tile) => {
                 assert_eq!(x * y * z, tile.threads(), "{name}")
             }
-            Shader::DenseSplit => assert_eq!((x, x * y * z), (SPLIT_QUADS, SPLIT_THREADS), "{name}"),
+            Shader::DenseSplit => assert_eq!((x, x * y * z), (DENSE_GROUP_QUADS, SPLIT_THREADS), "{name}"),
             _ => assert_eq!(x, WORKGROUP_WIDTH, "{name}"),
         }
         assert_eq!(workgroup_bytes(&module), planned_workgroup_bytes(shader), "{name}");
@@ -201,11 +203,19 @@ fn workgroups_and_tiles_are_as_large_as_plans_count_them() {
             Shader::Conv2d3x3 | Shader::Conv2d3x3Broadcast => {
                 vec![("TILE_ROWS", CONV2D_3X3_ROWS), ("TILE_QUADS", CONV2D_QUADS)]
             }
-            Shader::Dense | Shader::DenseBroadcast => vec![("TILE_SAMPLES", DENSE_SAMPLES)],
-            Shader::DenseSplit => vec![("SPLIT_SAMPLES", SPLIT_SAMPLES), ("SPLIT_QUADS", SPLIT_QUADS)],
+            Shader::Conv2dImage => {
+                let [columns, rows] = CONV2D_IMAGE_TILE;
+                vec![("TILE_COLUMNS", columns), ("TILE_ROWS", rows), ("TILE_QUADS", CONV2D_QUADS)]
+            }
+            Shader::Dense | Shader::DenseBroadcast => {
+                vec![("TILE_SAMPLES", DENSE_SAMPLES), ("GROUP_QUADS", DENSE_GROUP_QUADS)]
+            }
+            Shader::DenseSplit => vec![("SPLIT_SAMPLES", SPLIT_SAMPLES), ("GROUP_QUADS", DENSE_GROUP_QUADS)],
             Shader::WinogradInput(filtering) => vec![("OUT", filtering.out())],
             Shader::WinogradProduct => vec![("TILE_QUADS", Product::Registers.quads())],
-            Shader::WinogradProductBroadcast => vec![("TILE_QUADS", Product::Broadcast.quads())],
+            Shader::WinogradProductBroadcast | Shader::WinogradProductHalf => {
+                vec![("TILE_QUADS", Product::Broadcast.quads())]
+            }
             Shader::Conv2dTiled(tile) | Shader::WinogradProductTiled(tile) => {
                 let [rows, columns] = tile.sides();
                 vec![("TILE_ROWS", rows), ("TILE_COLUMNS", columns), ("TILE_QUADS", tile.quads()), ("SLAB", SLAB)]
@@ -226,8 +236,13 @@ fn constants(module: &Module) -> BTreeSet<(&str, usize)> {
         };
         Some((constant.name.as_deref()?, value as usize))
     });
-    let is_planned =
-        |name: &str| name.starts_with("TILE_") || name.starts_with("SPLIT_") || name == "SLAB" || name == "OUT";
+    let is_planned = |name: &str| {
+        name.starts_with("TILE_")
+            || name.starts_with("SPLIT_")
+            || name == "GROUP_QUADS"
+            || name == "SLAB"
+            || name == "OUT"
+    };
     constants.filter(|&(name, _)| is_planned(name)).collect()
 }
 
@@ -308,7 +323,9 @@ fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize)
             "length" => vec![output.shape.len()],
             "batch" => vec![batch],
             // Sizes of the weights, below; and what addresses nothing by itself.
-            "rows" | "first_quad" | "quads" | "kernel" | "stride" | "before" | "is_average" | "is_vector" => continue,
+            "layer_inputs" | "first_quad" | "quads" | "kernel" | "stride" | "before" | "is_average" | "is_vector" => {
+                continue;
+            }
             // Of Winograd's transforms, in a function of their own.
             "tiles" | "block_rows" | "first_tile" | "tile_count" | "block_count" | "squares" => continue,
             unknown => panic!("{name}: what bounds {unknown}?"),
@@ -320,8 +337,10 @@ fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize)
         assert_eq!(weights.size.width, output.quads(), "{name}");
         assert_eq!(weights.size.height, 4 * input.quads(), "{name}");
     } else if is_dense(dispatch.shader) {
-        assert_eq!((params["rows"][0], params["quads"][0]), (weights.size.height, weights.size.width), "{name}");
-        assert!(weights.size.height * weights.size.layers >= 4 * input.quads(), "{name}: an input without weights");
+        let [inputs, quads] = [params["layer_inputs"][0], params["quads"][0]];
+        assert_eq!(weights.size.width, inputs * DENSE_GROUP_QUADS, "{name}");
+        assert_eq!(weights.size.height, quads.div_ceil(DENSE_GROUP_QUADS), "{name}");
+        assert!(inputs.is_multiple_of(4) && inputs * weights.size.layers >= 4 * input.quads(), "{name}: {weights:?}");
         assert!(params["first_quad"][0] + params["quads"][0] <= output.quads(), "{name}: more units than there are");
     } else if is_product_in_registers(dispatch.shader) {
         assert_eq!(weights.size.width, 4 * input.quads().next_multiple_of(2), "{name}");
@@ -341,7 +360,7 @@ fn is_dense(shader: Shader) -> bool {
 }
 
 fn is_product_in_registers(shader: Shader) -> bool {
-    matches!(shader, Shader::WinogradProduct | Shader::WinogradProductBroadcast)
+    matches!(shader, Shader::WinogradProduct | Shader::WinogradProductBroadcast | Shader::WinogradProductHalf)
 }
 
 /// Of the transforms that a dispatch reads or writes.
@@ -385,6 +404,9 @@ fn check_transforms(dispatch: &Dispatch, plan: &Plan) {
         _ => (BLOCK, number("block_rows") / Product::Broadcast.quads(), x),
     };
     assert_eq!((per_group, groups.1), (groups.0 * LAVAPIPE.workgroup_rows, groups.2), "{name}: every quad is computed");
+    if dispatch.shader == Shader::WinogradProductHalf {
+        assert!(chunk.first == 0 && chunk.count <= BLOCK / 2, "{name}: {chunk:?} is more than it computes");
+    }
     if is_product_in_registers(dispatch.shader) {
         assert_eq!(number("block_count"), chunk.count.div_ceil(BLOCK), "{name}");
     } else {

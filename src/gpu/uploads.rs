@@ -36,14 +36,15 @@ impl<'a> Uploads<'a> {
         Ok(Uploads { context, buffers, submissions, current: 0, filled: 0, encoder, scratch: Vec::new() })
     }
 
-    /// Writes `rows` rows of `width` texels into one layer: `row` gives the values of each, which are filled up with zeros.
-    /// What covers its layer is one copy where it fits into a buffer: of several, wgpu would clear the layer first.
-    pub fn write_layer<'v>(
+    /// Writes `rows` rows of `width` texels into one layer: `row` gives the pieces of each, which follow each other and are
+    /// filled up with zeros. What covers its layer is one copy where it fits into a buffer: of several, wgpu would clear the
+    /// layer first.
+    pub fn write_layer<'v, Pieces: Iterator<Item = &'v [f32]>>(
         &mut self,
         texture: &wgpu::Texture,
         layer: usize,
         [width, rows]: [usize; 2],
-        row: impl Fn(usize) -> &'v [f32],
+        row: impl Fn(usize) -> Pieces,
     ) -> Result<()> {
         let pitch = (width * TEXEL_BYTES).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize);
         let rows_at_once = BUFFER_BYTES / pitch;
@@ -55,10 +56,13 @@ impl<'a> Uploads<'a> {
             let mut bytes =
                 buffer.get_mapped_range_mut(offset as u64..(offset + count * pitch) as u64).map_err(lost)?;
             for index in 0..count {
-                let values: &[u8] = bytemuck::cast_slice(row(first + index));
-                let (start, filled) = (index * pitch, index * pitch + values.len());
-                bytes.slice(start..filled).copy_from_slice(values);
-                bytes.slice(filled..start + width * TEXEL_BYTES).copy_from_slice(&zeros[values.len()..]);
+                let (start, mut filled) = (index * pitch, 0);
+                for piece in row(first + index) {
+                    let piece: &[u8] = bytemuck::cast_slice(piece);
+                    bytes.slice(start + filled..start + filled + piece.len()).copy_from_slice(piece);
+                    filled += piece.len();
+                }
+                bytes.slice(start + filled..start + width * TEXEL_BYTES).copy_from_slice(&zeros[filled..]);
             }
             let layout = wgpu::TexelCopyBufferLayout {
                 offset: offset as u64,

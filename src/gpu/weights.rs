@@ -1,13 +1,14 @@
 //! Weights in the texels that shaders read them from.
 
 use std::collections::HashMap;
+use std::iter::once;
 
 use super::context::Context;
 use super::uploads::Uploads;
 use crate::Result;
 use crate::ops::conv2d::LinearWeights;
 use crate::ops::{self, BatchNorm, Op, Preprocess};
-use crate::plan::{Dispatch, Shader, TextureSize, Weights};
+use crate::plan::{DENSE_GROUP_QUADS, Dispatch, Shader, TextureSize, Weights};
 
 /// What the dispatches of one step share: a kernel and values for each output channel.
 pub enum StepWeights {
@@ -126,7 +127,7 @@ fn upload_columns(
             texels[(o / 4 * width + i) * 4 + o % 4] = value;
         }
     }
-    uploads.write_layer(texture, layer, [width, height], |row| &texels[row * width * 4..][..width * 4])
+    uploads.write_layer(texture, layer, [width, height], |row| once(&texels[row * width * 4..][..width * 4]))
 }
 
 /// `[c_in, c_out]` to rows of input channels, columns of quads of output channels.
@@ -138,21 +139,26 @@ fn upload_rows(
     c_out: usize,
     part: Weights,
 ) -> Result<()> {
-    let row = |row: usize| kernel.chunks_exact(c_out).nth(row).unwrap_or_default();
+    let row = |row: usize| once(kernel.chunks_exact(c_out).nth(row).unwrap_or_default());
     uploads.write_layer(texture, layer, [part.size.width, part.size.height], row)
 }
 
-/// `[inputs, units]` to a row for each input, columns of quads of units, in as many layers as the rows need. All parts are
-/// as high, and filled at once from each part of the kernel that is read.
+/// `[inputs, units]` to a row for each group of units, which has the group's weights of one input after the other, in as
+/// many layers as the inputs need. All parts are as wide, and filled at once from each part of the kernel that is read.
 fn upload_dense(uploads: &mut Uploads<'_>, parts: &HashMap<Weights, wgpu::Texture>, op: &ops::Dense) -> Result<()> {
-    let Some(height) = parts.keys().map(|part| part.size.height).max() else { return Ok(()) };
+    const UNITS: usize = 4 * DENSE_GROUP_QUADS;
+    let zeros = [0.0; UNITS];
+    let Some(width) = parts.keys().map(|part| part.size.width).max() else { return Ok(()) };
     let mut layer = 0;
-    op.load_rows(height, &mut |kernel| {
+    op.load_rows(width / DENSE_GROUP_QUADS, &mut |kernel| {
         for (part, texture) in parts {
-            let [first, count] = part.quads;
-            let columns = 4 * first..(4 * (first + count)).min(op.units);
-            let row = |row: usize| kernel.chunks_exact(op.units).nth(row).map_or(&[][..], |row| &row[columns.clone()]);
-            uploads.write_layer(texture, layer, [part.size.width, height], row)?;
+            let row = |row: usize| {
+                let first = (4 * part.quads[0] + row * UNITS).min(op.units);
+                let units = first..(first + UNITS).min(op.units);
+                let missing = &zeros[units.len()..];
+                kernel.chunks_exact(op.units).flat_map(move |input| [&input[units.clone()], missing])
+            };
+            uploads.write_layer(texture, layer, [width, part.size.height], row)?;
         }
         layer += 1;
         Ok(())

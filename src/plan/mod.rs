@@ -14,9 +14,9 @@ mod winograd;
 pub use layout::{Layout, TextureSize};
 pub use method::{Choices, Method, Task};
 pub use shader::Shader;
-pub use step::{CONV2D_3X3_ROWS, CONV2D_QUADS, CONV2D_ROWS, DENSE_SAMPLES};
+pub use step::{CONV2D_3X3_ROWS, CONV2D_IMAGE_TILE, CONV2D_QUADS, CONV2D_ROWS, DENSE_GROUP_QUADS, DENSE_SAMPLES};
 pub use step::{Chunk, Dispatch, DispatchSlots, Growth, Step, Weights, activation_code};
-pub use step::{SPLIT_BYTES, SPLIT_QUADS, SPLIT_SAMPLES, SPLIT_THREADS};
+pub use step::{SPLIT_BYTES, SPLIT_SAMPLES, SPLIT_THREADS};
 pub use tile::{SLAB, Tile};
 pub use winograd::{BLOCK, Product};
 

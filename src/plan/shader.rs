@@ -13,6 +13,7 @@ pub enum Shader {
     Conv2d,
     Conv2d3x3,
     Conv2d3x3Broadcast,
+    Conv2dImage,
     Conv2dTiled(Tile),
     Dense,
     DenseBroadcast,
@@ -27,6 +28,8 @@ pub enum Shader {
     WinogradOutputPooled(Filtering),
     WinogradProduct,
     WinogradProductBroadcast,
+    /// The same, of at most half a block of tiles.
+    WinogradProductHalf,
     WinogradProductTiled(Tile),
     ZeroPad2d,
 }
@@ -40,6 +43,7 @@ impl Shader {
             Shader::Conv2d,
             Shader::Conv2d3x3,
             Shader::Conv2d3x3Broadcast,
+            Shader::Conv2dImage,
             Shader::Dense,
             Shader::DenseBroadcast,
             Shader::DenseSplit,
@@ -55,6 +59,7 @@ impl Shader {
             Shader::WinogradOutputPooled(Filtering::F7),
             Shader::WinogradProduct,
             Shader::WinogradProductBroadcast,
+            Shader::WinogradProductHalf,
             Shader::ZeroPad2d,
         ];
         all.extend(
@@ -79,6 +84,7 @@ impl Shader {
             Shader::BatchNorm => "batch_norm",
             Shader::Conv2d => "conv2d",
             Shader::Conv2d3x3 | Shader::Conv2d3x3Broadcast => "conv2d_3x3",
+            Shader::Conv2dImage => "conv2d_image",
             Shader::Conv2dTiled(_) => "conv2d_tiled",
             Shader::Dense | Shader::DenseBroadcast => "dense",
             Shader::DenseSplit => "dense_split",
@@ -88,7 +94,9 @@ impl Shader {
             Shader::Softmax => "softmax",
             Shader::WinogradInput(_) => "winograd_input",
             Shader::WinogradOutput(_) | Shader::WinogradOutputPooled(_) => "winograd_output",
-            Shader::WinogradProduct | Shader::WinogradProductBroadcast => "winograd_product",
+            Shader::WinogradProduct | Shader::WinogradProductBroadcast | Shader::WinogradProductHalf => {
+                "winograd_product"
+            }
             Shader::WinogradProductTiled(_) => "winograd_product_tiled",
             Shader::ZeroPad2d => "zero_pad2d",
         }
@@ -98,7 +106,8 @@ impl Shader {
     /// registers than hardware has.
     pub fn needs_broadcasts(self) -> bool {
         match self {
-            Shader::Conv2d3x3Broadcast | Shader::DenseBroadcast | Shader::WinogradProductBroadcast => true,
+            Shader::Conv2d3x3Broadcast | Shader::Conv2dImage | Shader::DenseBroadcast => true,
+            Shader::WinogradProductBroadcast | Shader::WinogradProductHalf => true,
             Shader::WinogradInput(filtering) => filtering == Filtering::F7,
             Shader::WinogradOutput(filtering) | Shader::WinogradOutputPooled(filtering) => filtering == Filtering::F7,
             _ => false,
@@ -109,12 +118,13 @@ impl Shader {
     pub fn reads_channels(self) -> bool {
         match self {
             Shader::BatchNorm | Shader::Preprocess => true,
-            Shader::Conv2d | Shader::Conv2d3x3 | Shader::Conv2d3x3Broadcast | Shader::Conv2dTiled(_) => true,
+            Shader::Conv2d | Shader::Conv2d3x3 | Shader::Conv2d3x3Broadcast => true,
+            Shader::Conv2dImage | Shader::Conv2dTiled(_) => true,
             Shader::Dense | Shader::DenseBroadcast | Shader::DenseSplit => true,
             Shader::WinogradOutput(_) | Shader::WinogradOutputPooled(_) => true,
             Shader::Activation | Shader::Flatten | Shader::Pool2d | Shader::Softmax | Shader::ZeroPad2d => false,
             Shader::WinogradInput(_) | Shader::WinogradProductTiled(_) => false,
-            Shader::WinogradProduct | Shader::WinogradProductBroadcast => false,
+            Shader::WinogradProduct | Shader::WinogradProductBroadcast | Shader::WinogradProductHalf => false,
         }
     }
 
@@ -137,24 +147,30 @@ impl Shader {
         const TILE_WHOLE_7: &str = include_str!("../../shaders/parts/tile_whole_7.wgsl");
         const TILE_POOLED_4: &str = include_str!("../../shaders/parts/tile_pooled_4.wgsl");
         const TILE_POOLED_7: &str = include_str!("../../shaders/parts/tile_pooled_7.wgsl");
+        const DENSE: &str = include_str!("../../shaders/parts/dense.wgsl");
         const SAMPLES: &str = include_str!("../../shaders/parts/samples.wgsl");
         const SAMPLES_BROADCAST: &str = include_str!("../../shaders/parts/samples_broadcast.wgsl");
+        const TILES_32: &str = include_str!("../../shaders/parts/tiles_32.wgsl");
+        const TILES_64: &str = include_str!("../../shaders/parts/tiles_64.wgsl");
         const TILE: &str = include_str!("../../shaders/parts/tile.wgsl");
         match self {
             Shader::Conv2d => &[CONV2D, KERNEL, PIXEL],
             Shader::Conv2d3x3 => &[CONV2D, KERNEL, KERNEL_PAIR, PIXEL],
             Shader::Conv2d3x3Broadcast => &[CONV2D, HAND_OUT, KERNEL_PAIR_BROADCAST, PIXEL],
+            Shader::Conv2dImage => &[CONV2D, HAND_OUT, PIXEL],
             Shader::Conv2dTiled(_) => &[TILE, PIXEL],
-            Shader::Dense => &[SAMPLES],
-            Shader::DenseBroadcast => &[SAMPLES_BROADCAST],
+            Shader::Dense => &[DENSE, SAMPLES],
+            Shader::DenseBroadcast => &[DENSE, SAMPLES_BROADCAST],
+            Shader::DenseSplit => &[DENSE],
             Shader::WinogradInput(Filtering::F4) => &[SPECTRA, PIXEL, FORWARD_4],
             Shader::WinogradInput(Filtering::F7) => &[SPECTRA, PIXEL, FORWARD_7],
             Shader::WinogradOutput(Filtering::F4) => &[SPECTRA, INVERSE_4, TILE_WHOLE_4],
             Shader::WinogradOutput(Filtering::F7) => &[SPECTRA, INVERSE_7, TILE_WHOLE_7],
             Shader::WinogradOutputPooled(Filtering::F4) => &[SPECTRA, INVERSE_4, TILE_POOLED_4],
             Shader::WinogradOutputPooled(Filtering::F7) => &[SPECTRA, INVERSE_7, TILE_POOLED_7],
-            Shader::WinogradProduct => &[SPECTRA, KERNEL, KERNELS],
-            Shader::WinogradProductBroadcast => &[SPECTRA, HAND_OUT, KERNELS_BROADCAST],
+            Shader::WinogradProduct => &[SPECTRA, KERNEL, KERNELS, TILES_64],
+            Shader::WinogradProductBroadcast => &[SPECTRA, HAND_OUT, KERNELS_BROADCAST, TILES_64],
+            Shader::WinogradProductHalf => &[SPECTRA, HAND_OUT, KERNELS_BROADCAST, TILES_32],
             Shader::WinogradProductTiled(_) => &[SPECTRA, TILE],
             _ => &[],
         }
@@ -167,6 +183,7 @@ impl Shader {
             Shader::BatchNorm => include_str!("../../shaders/batch_norm.wgsl"),
             Shader::Conv2d => include_str!("../../shaders/conv2d.wgsl"),
             Shader::Conv2d3x3 | Shader::Conv2d3x3Broadcast => include_str!("../../shaders/conv2d_3x3.wgsl"),
+            Shader::Conv2dImage => include_str!("../../shaders/conv2d_image.wgsl"),
             Shader::Conv2dTiled(_) => include_str!("../../shaders/conv2d_tiled.wgsl"),
             Shader::Dense | Shader::DenseBroadcast => include_str!("../../shaders/dense.wgsl"),
             Shader::DenseSplit => include_str!("../../shaders/dense_split.wgsl"),
@@ -178,7 +195,7 @@ impl Shader {
             Shader::WinogradOutput(_) | Shader::WinogradOutputPooled(_) => {
                 include_str!("../../shaders/winograd_output.wgsl")
             }
-            Shader::WinogradProduct | Shader::WinogradProductBroadcast => {
+            Shader::WinogradProduct | Shader::WinogradProductBroadcast | Shader::WinogradProductHalf => {
                 include_str!("../../shaders/winograd_product.wgsl")
             }
             Shader::WinogradProductTiled(_) => include_str!("../../shaders/winograd_product_tiled.wgsl"),
@@ -199,6 +216,7 @@ impl fmt::Display for Shader {
             Shader::Conv2d3x3Broadcast | Shader::DenseBroadcast | Shader::WinogradProductBroadcast => {
                 f.write_str(" broadcast")
             }
+            Shader::WinogradProductHalf => f.write_str(" broadcast, half a block"),
             _ => self.tile().map_or(Ok(()), |tile| write!(f, " {tile}")),
         }
     }

@@ -10,16 +10,21 @@ use super::{Limits, MAX_LOOP_STEPS, Method, Shader, Slots, WORKGROUP_WIDTH, tile
 pub const CONV2D_ROWS: usize = 4;
 /// Output rows that one thread of `conv2d_3x3.wgsl` computes: its `TILE_ROWS`.
 pub const CONV2D_3X3_ROWS: usize = 8;
-/// Quads of output channels that one thread of either computes: their `TILE_QUADS`.
+/// Output columns and rows that one thread of `conv2d_image.wgsl` computes: its `TILE_COLUMNS` and `TILE_ROWS`.
+pub const CONV2D_IMAGE_TILE: [usize; 2] = [2, 2];
+/// Input channels that it takes.
+const IMAGE_CHANNELS: usize = 3;
+/// Quads of output channels that one thread of either computes at a time: their `TILE_QUADS`.
 pub const CONV2D_QUADS: usize = 2;
+/// Quads of units whose weights of one input lie beside each other, before those of the next input: `GROUP_QUADS` of
+/// `parts/dense.wgsl`. So what threads beside each other read in turn is one stream.
+pub const DENSE_GROUP_QUADS: usize = 8;
 /// Samples that one thread of `dense.wgsl` computes: its `TILE_SAMPLES`.
 pub const DENSE_SAMPLES: usize = 8;
 /// Samples that one workgroup of `dense_split.wgsl` computes: its `SPLIT_SAMPLES`.
 pub const SPLIT_SAMPLES: usize = 8;
-/// Quads of units that one workgroup of it computes: its `SPLIT_QUADS`.
-pub const SPLIT_QUADS: usize = 8;
-/// Threads of a workgroup of it: its `SLICES` for each quad.
-pub const SPLIT_THREADS: usize = 32 * SPLIT_QUADS;
+/// Threads of a workgroup of it: its `SLICES` for each quad of a group.
+pub const SPLIT_THREADS: usize = 32 * DENSE_GROUP_QUADS;
 /// Bytes of workgroup memory that it takes: for each thread, a quad of its `ROUND` of 4 samples.
 pub const SPLIT_BYTES: usize = SPLIT_THREADS * 4 * 16;
 
@@ -85,8 +90,8 @@ pub struct Chunk {
 /// A part of a kernel, as a texture. Texels hold four output channels of one input channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Weights {
-    /// The texture. A convolution's: input channels, quads of output channels, taps. A dense layer's: quads of units,
-    /// then inputs, in as many layers as they need.
+    /// The texture. A convolution's: input channels, quads of output channels, taps. A dense layer's: the quads of a group of
+    /// units for one input after the other, groups, and as many layers as the inputs need.
     pub size: TextureSize,
     /// The first quad of output channels, and how many.
     pub quads: [usize; 2],
@@ -234,10 +239,11 @@ fn conv2d(
     let Window { kernel, stride, before, .. } = op.window;
     let quads = to.quads().next_multiple_of(CONV2D_QUADS);
     let is_3x3 = kernel == [3, 3] && stride == [1, 1];
-    let (shader, rows) = match is_3x3 {
-        true if limits.broadcasts_between_threads => (Shader::Conv2d3x3Broadcast, CONV2D_3X3_ROWS),
-        true => (Shader::Conv2d3x3, CONV2D_3X3_ROWS),
-        false => (Shader::Conv2d, CONV2D_ROWS),
+    let (shader, [columns, rows], threads) = match limits.broadcasts_between_threads {
+        true if is_3x3 && op.c_in <= IMAGE_CHANNELS => (Shader::Conv2dImage, CONV2D_IMAGE_TILE, 1),
+        true if is_3x3 => (Shader::Conv2d3x3Broadcast, [1, CONV2D_3X3_ROWS], quads / CONV2D_QUADS),
+        false if is_3x3 => (Shader::Conv2d3x3, [1, CONV2D_3X3_ROWS], quads / CONV2D_QUADS),
+        _ => (Shader::Conv2d, [1, CONV2D_ROWS], quads / CONV2D_QUADS),
     };
     let numbers = [
         [from.width, from.height],
@@ -249,9 +255,9 @@ fn conv2d(
     ];
     let params = numbers.as_flattened().iter().map(|&number| number as u32).collect();
     let workgroups = [
-        to.width.div_ceil(WORKGROUP_WIDTH),
+        to.width.div_ceil(columns).div_ceil(WORKGROUP_WIDTH),
         to.height.div_ceil(rows).div_ceil(limits.workgroup_rows),
-        quads / CONV2D_QUADS,
+        threads,
     ];
     let size = TextureSize { width: from.quads() * 4, height: quads, layers: op.window.taps() };
     let weights = Some(Weights { size, quads: [0, quads], transform: None });
@@ -271,25 +277,28 @@ fn dense(
     let (batch, limits) = (slots.batch, slots.limits);
     check_loop(from.quads())?;
     let inputs = from.quads() * 4;
-    let most = ((limits.max_weights_bytes / (inputs * 16) as u64) as usize).clamp(1, limits.max_texture_side);
-    let parts = to.quads().div_ceil(most);
-    let part_quads = to.quads().div_ceil(parts);
-    let highest = (DENSE_LAYER_BYTES / (part_quads * 16)).min(limits.max_texture_side).max(4) / 4 * 4;
-    let layers = inputs.div_ceil(highest);
-    let height = inputs.div_ceil(layers).next_multiple_of(4);
+    let group_bytes = inputs * 16 * DENSE_GROUP_QUADS;
+    let groups = to.quads().div_ceil(DENSE_GROUP_QUADS);
+    let most = ((limits.max_weights_bytes / group_bytes as u64) as usize).clamp(1, limits.max_texture_side);
+    let part_quads = groups.div_ceil(groups.div_ceil(most)) * DENSE_GROUP_QUADS;
+    let layer_inputs = (DENSE_LAYER_BYTES / (part_quads * 16)).min(limits.max_texture_side / DENSE_GROUP_QUADS).max(4);
+    let layers = inputs.div_ceil(layer_inputs / 4 * 4);
+    let layer_inputs = inputs.div_ceil(layers).next_multiple_of(4);
     let dispatch = |first: usize| {
         let quads = part_quads.min(to.quads() - first);
-        let numbers = [from.width, from.quads(), height, to.width, first, quads, batch];
+        let numbers = [from.width, from.quads(), layer_inputs, to.width, first, quads, batch];
         let params = numbers.iter().map(|&number| number as u32).collect();
-        let size = TextureSize { width: quads, height, layers };
+        let width = layer_inputs * DENSE_GROUP_QUADS;
+        let size = TextureSize { width, height: quads.div_ceil(DENSE_GROUP_QUADS), layers };
         let weights = Some(Weights { size, quads: [first, quads], transform: None });
-        let (shader, rows, samples) = if is_split {
-            (Shader::DenseSplit, quads.div_ceil(SPLIT_QUADS), SPLIT_SAMPLES)
-        } else {
-            let shader = if limits.broadcasts_between_threads { Shader::DenseBroadcast } else { Shader::Dense };
-            (shader, quads.div_ceil(WORKGROUP_WIDTH).div_ceil(limits.workgroup_rows), DENSE_SAMPLES)
+        let (shader, rows, samples) = match is_split {
+            true => (Shader::DenseSplit, 1, SPLIT_SAMPLES),
+            false if limits.broadcasts_between_threads => {
+                (Shader::DenseBroadcast, limits.workgroup_rows, DENSE_SAMPLES)
+            }
+            false => (Shader::Dense, limits.workgroup_rows, DENSE_SAMPLES),
         };
-        let (slots, workgroups, growth) = (ends, [1, rows, 1], Growth::Samples(samples));
+        let (slots, workgroups, growth) = (ends, [1, size.height.div_ceil(rows), 1], Growth::Samples(samples));
         Dispatch { shader, slots, activation: op.activation, params, workgroups, growth, weights }
     };
     Ok((0..to.quads()).step_by(part_quads).map(dispatch).collect())

@@ -165,6 +165,9 @@ impl Stages<'_> {
     fn product(&self, chunk: Chunk) -> Dispatch {
         match self.product {
             Product::Registers => self.product_in_registers(chunk, Shader::WinogradProduct),
+            Product::Broadcast if self.tiles.all <= BLOCK / 2 => {
+                self.product_in_registers(chunk, Shader::WinogradProductHalf)
+            }
             Product::Broadcast => self.product_in_registers(chunk, Shader::WinogradProductBroadcast),
             Product::Tiled(tile) => self.product_in_tiles(chunk, tile),
         }
