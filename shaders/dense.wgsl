@@ -11,7 +11,8 @@
 //   channels bias of the part, four units an element
 //
 // Threads: y, then x, is a quad of units; z is 8 samples, so that a thread reads its weights once for all of them. Neighbouring
-// threads load neighbouring texels of the weights and the same texels of the input, unless they hand those to each other.
+// threads load neighbouring texels of the weights and the same texels of the input, unless they hand those to each other. An iteration
+// takes two quads of inputs: lavapipe keeps what a loop carries in memory, and copies it under a mask once in each iteration.
 //
 // Edges: the last thread of z may have fewer samples; those beyond the batch are read from its last one and not stored.
 // Neither are quads beyond the part's, which are read from its last group: every thread may have inputs that others need,
@@ -32,6 +33,11 @@ struct Samples {
     s7: vec4<f32>,
 }
 
+// Where the quad after one is. Counted and not divided: lavapipe divides lane by lane.
+fn after(at: vec2<u32>) -> vec2<u32> {
+    return select(vec2<u32>(at.x + 1u, at.y), vec2<u32>(0u, at.y + 1u), at.x + 1u == params.in_width);
+}
+
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
     let quad = thread.y * GROUP_QUADS + thread.x;
@@ -48,23 +54,22 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(local_invocat
     var at = vec2<u32>();
     var first = 0u;
     var layer = 0u;
-    for (var i = 0u; i < params.in_quads; i++) {
-        let kernel = load_kernel(first, thread.x, group, layer);
+    for (var i = 0u; i < params.in_quads; i += 2u) {
+        let next = after(at);
         let x = load_samples(at, sample, local.x);
-        y0 += kernel * x.s0;
-        y1 += kernel * x.s1;
-        y2 += kernel * x.s2;
-        y3 += kernel * x.s3;
-        y4 += kernel * x.s4;
-        y5 += kernel * x.s5;
-        y6 += kernel * x.s6;
-        y7 += kernel * x.s7;
-        // Counted and not divided: lavapipe divides lane by lane.
-        at.x++;
-        if at.x == params.in_width {
-            at = vec2<u32>(0u, at.y + 1u);
-        }
-        first += 4u;
+        let z = load_samples(select(next, at, i + 1u == params.in_quads), sample, local.x);
+        let k = load_kernel(first, thread.x, group, layer);
+        let l = load_kernel(first + 4u, thread.x, group, layer);
+        y0 += k * x.s0 + l * z.s0;
+        y1 += k * x.s1 + l * z.s1;
+        y2 += k * x.s2 + l * z.s2;
+        y3 += k * x.s3 + l * z.s3;
+        y4 += k * x.s4 + l * z.s4;
+        y5 += k * x.s5 + l * z.s5;
+        y6 += k * x.s6 + l * z.s6;
+        y7 += k * x.s7 + l * z.s7;
+        at = after(next);
+        first += 8u;
         if first == params.layer_inputs {
             first = 0u;
             layer++;

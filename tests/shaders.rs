@@ -340,7 +340,7 @@ fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize)
         let [inputs, quads] = [params["layer_inputs"][0], params["quads"][0]];
         assert_eq!(weights.size.width, inputs * DENSE_GROUP_QUADS, "{name}");
         assert_eq!(weights.size.height, quads.div_ceil(DENSE_GROUP_QUADS), "{name}");
-        assert!(inputs.is_multiple_of(4) && inputs * weights.size.layers >= 4 * input.quads(), "{name}: {weights:?}");
+        assert!(inputs.is_multiple_of(8) && inputs * weights.size.layers >= 4 * input.quads(), "{name}: {weights:?}");
         assert!(params["first_quad"][0] + params["quads"][0] <= output.quads(), "{name}: more units than there are");
     } else if is_product_in_registers(dispatch.shader) {
         assert_eq!(weights.size.width, 4 * input.quads().next_multiple_of(2), "{name}");

@@ -19,6 +19,8 @@ pub const CONV2D_QUADS: usize = 2;
 /// Quads of units whose weights of one input lie beside each other, before those of the next input: `GROUP_QUADS` of
 /// `parts/dense.wgsl`. So what threads beside each other read in turn is one stream.
 pub const DENSE_GROUP_QUADS: usize = 8;
+/// Inputs that `dense.wgsl` takes in an iteration: layers of weights have whole ones.
+const DENSE_STEP: usize = 8;
 /// Samples that one thread of `dense.wgsl` computes: its `TILE_SAMPLES`.
 pub const DENSE_SAMPLES: usize = 8;
 /// Samples that one workgroup of `dense_split.wgsl` computes: its `SPLIT_SAMPLES`.
@@ -281,9 +283,10 @@ fn dense(
     let groups = to.quads().div_ceil(DENSE_GROUP_QUADS);
     let most = ((limits.max_weights_bytes / group_bytes as u64) as usize).clamp(1, limits.max_texture_side);
     let part_quads = groups.div_ceil(groups.div_ceil(most)) * DENSE_GROUP_QUADS;
-    let layer_inputs = (DENSE_LAYER_BYTES / (part_quads * 16)).min(limits.max_texture_side / DENSE_GROUP_QUADS).max(4);
-    let layers = inputs.div_ceil(layer_inputs / 4 * 4);
-    let layer_inputs = inputs.div_ceil(layers).next_multiple_of(4);
+    let layer_inputs =
+        (DENSE_LAYER_BYTES / (part_quads * 16)).min(limits.max_texture_side / DENSE_GROUP_QUADS).max(DENSE_STEP);
+    let layers = inputs.div_ceil(layer_inputs / DENSE_STEP * DENSE_STEP);
+    let layer_inputs = inputs.div_ceil(layers).next_multiple_of(DENSE_STEP);
     let dispatch = |first: usize| {
         let quads = part_quads.min(to.quads() - first);
         let numbers = [from.width, from.quads(), layer_inputs, to.width, first, quads, batch];
