@@ -22,12 +22,6 @@
 const TILE_ROWS = 8u;
 const TILE_QUADS = 2u;
 
-// From four input channels to four output channels and the next four.
-struct KernelPair {
-    a: mat4x4<f32>,
-    b: mat4x4<f32>,
-}
-
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(global_invocation_id) thread: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
     let groups = (params.out_quads + TILE_QUADS - 1u) / TILE_QUADS;

@@ -15,7 +15,7 @@
 // loads its part of the image once and keeps it for all output channels, of which it computes 2 quads at a time.
 //
 // Edges: outside the map the input is zero. Columns beyond the output's width, rows beyond its height and an odd last quad
-// are computed and not stored: every thread has kernels that others need.
+// are computed and not stored: every thread may have kernels that others need, as parts/kernel_pair_broadcast.wgsl says.
 
 // Output columns, rows and quads of output channels that one thread computes together.
 const TILE_COLUMNS = 2u;
@@ -53,13 +53,9 @@ fn load_column(x: i32, y: i32, sample: u32) -> Column {
     );
 }
 
-// Each of eight threads, which are the first lanes of a subgroup, loads an input channel's and hands it to the others.
 fn load_tap(quad: u32, tap: u32, thread: u32) -> Tap {
-    let handed = hand_out(textureLoad(weights, vec2<u32>(thread % 4u, quad + thread / 4u), tap));
-    return Tap(
-        mat3x4<f32>(handed.first[0], handed.first[1], handed.first[2]),
-        mat3x4<f32>(handed.second[0], handed.second[1], handed.second[2]),
-    );
+    let pair = kernels(0u, quad, tap, thread);
+    return Tap(mat3x4<f32>(pair.a[0], pair.a[1], pair.a[2]), mat3x4<f32>(pair.b[0], pair.b[1], pair.b[2]));
 }
 
 // The sums with what a column of the kernel makes of a column of pixels.

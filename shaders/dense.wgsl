@@ -11,8 +11,8 @@
 //   channels bias of the part, four units an element
 //
 // Threads: y, then x, is a quad of units; z is 8 samples, so that a thread reads its weights once for all of them. Neighbouring
-// threads load neighbouring texels of the weights and the same texels of the input, unless they hand those to each other. An iteration
-// takes two quads of inputs: lavapipe keeps what a loop carries in memory, and copies it under a mask once in each iteration.
+// threads load neighbouring texels of the weights and the same texels of the input, unless they hand those to each other. An
+// iteration takes two quads of inputs: lavapipe keeps what a loop carries in memory, and copies it under a mask once in each.
 //
 // Edges: the last thread of z may have fewer samples; those beyond the batch are read from its last one and not stored.
 // Neither are quads beyond the part's, which are read from its last group: every thread may have inputs that others need,

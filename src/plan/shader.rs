@@ -157,7 +157,7 @@ impl Shader {
             Shader::Conv2d => &[CONV2D, KERNEL, PIXEL],
             Shader::Conv2d3x3 => &[CONV2D, KERNEL, KERNEL_PAIR, PIXEL],
             Shader::Conv2d3x3Broadcast => &[CONV2D, HAND_OUT, KERNEL_PAIR_BROADCAST, PIXEL],
-            Shader::Conv2dImage => &[CONV2D, HAND_OUT, PIXEL],
+            Shader::Conv2dImage => &[CONV2D, HAND_OUT, KERNEL_PAIR_BROADCAST, PIXEL],
             Shader::Conv2dTiled(_) => &[TILE, PIXEL],
             Shader::Dense => &[DENSE, SAMPLES],
             Shader::DenseBroadcast => &[DENSE, SAMPLES_BROADCAST],

@@ -241,11 +241,13 @@ fn conv2d(
     let Window { kernel, stride, before, .. } = op.window;
     let quads = to.quads().next_multiple_of(CONV2D_QUADS);
     let is_3x3 = kernel == [3, 3] && stride == [1, 1];
-    let (shader, [columns, rows], threads) = match limits.broadcasts_between_threads {
-        true if is_3x3 && op.c_in <= IMAGE_CHANNELS => (Shader::Conv2dImage, CONV2D_IMAGE_TILE, 1),
-        true if is_3x3 => (Shader::Conv2d3x3Broadcast, [1, CONV2D_3X3_ROWS], quads / CONV2D_QUADS),
-        false if is_3x3 => (Shader::Conv2d3x3, [1, CONV2D_3X3_ROWS], quads / CONV2D_QUADS),
-        _ => (Shader::Conv2d, [1, CONV2D_ROWS], quads / CONV2D_QUADS),
+    let (shader, [columns, rows]) = match is_3x3 {
+        true if limits.broadcasts_between_threads && op.c_in <= IMAGE_CHANNELS => {
+            (Shader::Conv2dImage, CONV2D_IMAGE_TILE)
+        }
+        true if limits.broadcasts_between_threads => (Shader::Conv2d3x3Broadcast, [1, CONV2D_3X3_ROWS]),
+        true => (Shader::Conv2d3x3, [1, CONV2D_3X3_ROWS]),
+        false => (Shader::Conv2d, [1, CONV2D_ROWS]),
     };
     let numbers = [
         [from.width, from.height],
@@ -259,7 +261,7 @@ fn conv2d(
     let workgroups = [
         to.width.div_ceil(columns).div_ceil(WORKGROUP_WIDTH),
         to.height.div_ceil(rows).div_ceil(limits.workgroup_rows),
-        threads,
+        if shader == Shader::Conv2dImage { 1 } else { quads / CONV2D_QUADS },
     ];
     let size = TextureSize { width: from.quads() * 4, height: quads, layers: op.window.taps() };
     let weights = Some(Weights { size, quads: [0, quads], transform: None });
@@ -281,11 +283,10 @@ fn dense(
     let inputs = from.quads() * 4;
     let group_bytes = inputs * 16 * DENSE_GROUP_QUADS;
     let groups = to.quads().div_ceil(DENSE_GROUP_QUADS);
-    let most = ((limits.max_weights_bytes / group_bytes as u64) as usize).clamp(1, limits.max_texture_side);
-    let part_quads = groups.div_ceil(groups.div_ceil(most)) * DENSE_GROUP_QUADS;
-    let layer_inputs =
-        (DENSE_LAYER_BYTES / (part_quads * 16)).min(limits.max_texture_side / DENSE_GROUP_QUADS).max(DENSE_STEP);
-    let layers = inputs.div_ceil(layer_inputs / DENSE_STEP * DENSE_STEP);
+    let most_groups = ((limits.max_weights_bytes / group_bytes as u64) as usize).clamp(1, limits.max_texture_side);
+    let part_quads = groups.div_ceil(groups.div_ceil(most_groups)) * DENSE_GROUP_QUADS;
+    let most_inputs = (DENSE_LAYER_BYTES / (part_quads * 16)).min(limits.max_texture_side / DENSE_GROUP_QUADS);
+    let layers = inputs.div_ceil((most_inputs / DENSE_STEP * DENSE_STEP).max(DENSE_STEP));
     let layer_inputs = inputs.div_ceil(layers).next_multiple_of(DENSE_STEP);
     let dispatch = |first: usize| {
         let quads = part_quads.min(to.quads() - first);
