@@ -27,7 +27,6 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 @group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
 
 // From eight input channels, four and four, to four output channels.
@@ -68,10 +67,10 @@ fn add_four(x: Four, y: Four) -> Four {
 }
 
 fn store_four(at: vec2<u32>, sum: Four) {
-    textureStore(output, at, 0u, sum.a);
-    textureStore(output, at + vec2<u32>(8u, 0u), 0u, sum.b);
-    textureStore(output, at + vec2<u32>(16u, 0u), 0u, sum.c);
-    textureStore(output, at + vec2<u32>(24u, 0u), 0u, sum.d);
+    store_texel(at, sum.a);
+    store_texel(at + vec2<u32>(8u, 0u), sum.b);
+    store_texel(at + vec2<u32>(16u, 0u), sum.c);
+    store_texel(at + vec2<u32>(24u, 0u), sum.d);
 }
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)

@@ -23,7 +23,6 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 @group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
 
 var<private> group: vec3<u32>;
@@ -51,7 +50,7 @@ fn store(row: u32, quad: u32, sum: vec4<f32>) {
     let t = group.y * TILE_ROWS + row;
     let q = group.x * TILE_QUADS + quad;
     if t < params.tile_count && q < params.out_quads {
-        textureStore(output, place(t, group.z, q, params.block_rows), 0u, sum);
+        store_texel(place(t, group.z, q, params.block_rows), sum);
     }
 }
 

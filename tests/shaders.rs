@@ -167,7 +167,7 @@ fn dynamic_indexing_is_found_where_it_is() {
 }
 
 /// The names of what a shader may be given, in the order in which the executor binds them.
-const BINDINGS: [&str; 6] = ["params", "input", "output", "weights", "channels", "pixels"];
+const BINDINGS: [&str; 7] = ["params", "input", "output", "weights", "channels", "pixels", "pitch"];
 
 #[test]
 fn bindings_have_the_numbers_that_the_executor_gives_them() {
@@ -178,6 +178,10 @@ fn bindings_have_the_numbers_that_the_executor_gives_them() {
             let (name, binding) = (global.name.as_deref().expect("a name"), global.binding.expect("a binding"));
             let expected = BINDINGS.iter().position(|&known| known == name).expect(name);
             assert_eq!((binding.group, binding.binding as usize), (0, expected), "{}: {name}", shader.name());
+            if name == "output" {
+                let is_buffer = matches!(global.space, AddressSpace::Storage { .. });
+                assert_eq!(is_buffer, shader.writes_buffer(), "{}", shader.name());
+            }
         }
     }
 }
@@ -380,6 +384,7 @@ fn check_transforms(dispatch: &Dispatch, plan: &Plan) {
     let slot = |slot: Option<usize>| plan.slots[slot.expect("both are textures")];
     let (input, output) = (slot(dispatch.slots.input), slot(Some(dispatch.slots.output)));
     assert!(chunk.first + chunk.count <= plan.batch * per_sample, "{name}: {chunk:?} of {}", plan.batch);
+    assert!(!dispatch.shader.writes_buffer() || output.bytes() <= LAVAPIPE.max_binding_bytes, "{name}: {output:?}");
     if let Shader::Conv2dTiled(tile) = dispatch.shader {
         assert_eq!((chunk.first, chunk.count, per_group), (0, plan.batch * per_sample, tile.rows()), "{name}");
         assert_eq!(params["out_size"].iter().product::<usize>(), per_sample, "{name}");
@@ -427,7 +432,7 @@ fn check_transforms(dispatch: &Dispatch, plan: &Plan) {
 
 /// The fields of a shader's parameters.
 fn params(module: &Module) -> &[naga::StructMember] {
-    let uniform = module.global_variables.iter().find(|(_, global)| global.space == AddressSpace::Uniform);
+    let uniform = module.global_variables.iter().find(|(_, global)| global.name.as_deref() == Some("params"));
     let TypeInner::Struct { members, .. } = &module.types[uniform.expect("parameters").1.ty].inner else {
         panic!("parameters are a struct")
     };

@@ -1,5 +1,6 @@
 //! The GPUs of this machine.
 
+use super::aliased;
 use crate::plan::{Choices, Limits, Plan, WORKGROUP_WIDTH};
 use crate::{Network, Result};
 
@@ -105,9 +106,11 @@ impl Adapter {
             workgroup_memory_is_fast: self.is_hardware(),
             // Measured on lavapipe; for hardware, whose hundreds of workgroups run at once, predicted.
             chunk_bytes: if self.is_hardware() { 64 << 20 } else { 4 << 20 },
-            // Rasterisers on the CPU make a subgroup of the lanes of a vector. Where hardware puts threads is not promised.
+            // Rasterisers on the CPU make a subgroup of the lanes of a vector. Where hardware puts threads is not promised. They
+            // finish a dispatch before they begin the next, as `aliased` needs it.
             broadcasts_between_threads: self.broadcasts
                 && !self.is_hardware()
+                && aliased::supported(&self.adapter)
                 && self.adapter.features().contains(wgpu::Features::SUBGROUP)
                 && self.info.subgroup_min_size as usize >= WORKGROUP_WIDTH,
         }

@@ -1,9 +1,11 @@
 //! A device that is open: its queue, its pipelines, and what goes wrong with it.
 
 use std::collections::HashMap;
+use std::iter;
 use std::sync::{Arc, Mutex};
 
 use super::Adapter;
+use super::aliased::{self, Memory};
 use crate::ops::Activation;
 use crate::plan::{Shader, TextureSize, activation_code};
 use crate::{Error, Result};
@@ -90,16 +92,19 @@ impl Context {
 
     /// A texture of zeros.
     pub fn texture(&self, label: &str, size: TextureSize) -> wgpu::Texture {
-        self.device.create_texture(&wgpu::TextureDescriptor {
-            label: Some(label),
-            size: extent(size),
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: FORMAT,
-            usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_DST | wgpu::TextureUsages::COPY_SRC,
-            view_formats: &[],
-        })
+        self.device.create_texture(&descriptor(label, size))
+    }
+
+    /// A texture of what there is in its memory, and that memory, where the adapter has such textures.
+    pub fn aliased_texture(&self, label: &str, size: TextureSize) -> Result<(wgpu::Texture, Memory)> {
+        let (texture, memory) = aliased::texture(&self.device, &descriptor(label, size))?;
+        // Shaders read it. wgpu would think its contents lost where it does not know the state before.
+        let ready =
+            wgpu::TextureTransition { texture: &texture, selector: None, state: wgpu::TextureUses::STORAGE_READ_ONLY };
+        let mut encoder = self.encoder();
+        encoder.transition_resources(iter::empty(), iter::once(ready));
+        self.queue.submit([encoder.finish()]);
+        Ok((texture, memory))
     }
 
     /// Writes `texels`, in rows of `width`, into one layer from `first_row` on.
@@ -161,6 +166,20 @@ impl Context {
             },
             cache: None,
         })
+    }
+}
+
+/// Of a texture that shaders read or write.
+fn descriptor(label: &str, size: TextureSize) -> wgpu::TextureDescriptor<'_> {
+    wgpu::TextureDescriptor {
+        label: Some(label),
+        size: extent(size),
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format: FORMAT,
+        usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_DST | wgpu::TextureUsages::COPY_SRC,
+        view_formats: &[],
     }
 }
 

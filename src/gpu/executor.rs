@@ -8,6 +8,7 @@ use std::time::Instant;
 use crossbeam_channel::bounded;
 
 use super::Adapter;
+use super::aliased::Memory;
 use super::context::{Context, TEXEL_BYTES};
 use super::guard;
 use super::uploads::Uploads;
@@ -15,11 +16,14 @@ use super::weights::{StepWeights, preprocess_table};
 use crate::executor::{Executor, Input, batch_len};
 use crate::network::Node;
 use crate::ops::Op;
-use crate::plan::{Dispatch, Layout, Plan, Shader, Step};
+use crate::plan::{Dispatch, Layout, Plan, Shader, Step, TextureSize};
 use crate::{Error, Network, Result, Tensor};
 
 /// Batches that may be under way: while one is read back, the next computes.
 const DEPTH: usize = 2;
+
+/// The label of textures of activations.
+const SLOT: &str = "vgg.activations";
 
 /// Runs a [`Network`] with the shaders, on one adapter.
 pub struct GpuExecutor {
@@ -27,13 +31,20 @@ pub struct GpuExecutor {
     plan: Plan,
     device: String,
     pub(super) context: Context,
-    slots: Vec<wgpu::Texture>,
+    slots: Vec<Slot>,
     pixels: Option<wgpu::Buffer>,
     steps: Vec<Launches>,
     /// Where outputs are copied to, one for each batch under way.
     readbacks: [wgpu::Buffer; DEPTH],
     pub(super) under_way: VecDeque<UnderWay>,
     submitted: usize,
+}
+
+/// A texture of activations.
+struct Slot {
+    texture: wgpu::Texture,
+    /// Where shaders write into it.
+    memory: Option<Memory>,
 }
 
 /// A dispatch ready to be encoded.
@@ -97,7 +108,7 @@ impl GpuExecutor {
         guard: usize,
         load: LoadWeights,
     ) -> Result<GpuExecutor> {
-        let slots = plan.slots.iter().map(|&size| guard::slot(&context, size, guard)).collect();
+        let slots = slots(&plan, &context, guard)?;
         let pixels = plan
             .pixel_bytes
             .map(|bytes| context.buffer("vgg.pixels", &vec![0; bytes as usize], wgpu::BufferUsages::STORAGE));
@@ -127,7 +138,7 @@ impl GpuExecutor {
     #[doc(hidden)]
     pub fn guards_hold(&self) -> Result<bool> {
         for (slot, &planned) in self.slots.iter().zip(&self.plan.slots) {
-            if !guard::holds(&self.context, slot, planned)? {
+            if !guard::holds(&self.context, &slot.texture, planned)? {
                 return Ok(false);
             }
         }
@@ -227,12 +238,12 @@ impl GpuExecutor {
                 ..Default::default()
             })
         };
-        let mut params = dispatch.params.clone();
-        // Uniform buffers are whole multiples of 16 bytes.
-        params.resize(params.len().next_multiple_of(4), 0);
-        let params = self.context.buffer(label, bytemuck::cast_slice(&params), wgpu::BufferUsages::UNIFORM);
-        let input = dispatch.slots.input.map(|slot| view(&self.slots[slot]));
-        let output = view(&self.slots[dispatch.slots.output]);
+        let params = self.uniform(label, &dispatch.params);
+        let input = dispatch.slots.input.map(|slot| view(&self.slots[slot].texture));
+        let output = &self.slots[dispatch.slots.output];
+        let memory = output.memory.as_ref().filter(|_| dispatch.shader.writes_buffer());
+        let pitch = memory.map(|memory| self.uniform(label, &[memory.pitch]));
+        let output = view(&output.texture);
         let kernel = kernel.map(view);
         let channels = dispatch.shader.reads_channels().then(|| {
             let values = weights.channels(dispatch.weights.map(|part| part.quads));
@@ -242,10 +253,11 @@ impl GpuExecutor {
         let resources = [
             Some(params.as_entire_binding()),
             input.as_ref().map(texture),
-            Some(texture(&output)),
+            Some(memory.map_or_else(|| texture(&output), |memory| memory.buffer.as_entire_binding())),
             kernel.as_ref().map(texture),
             channels.as_ref().map(|buffer| buffer.as_entire_binding()),
             self.pixels.as_ref().filter(|_| dispatch.shader == Shader::Preprocess).map(|b| b.as_entire_binding()),
+            pitch.as_ref().map(|buffer| buffer.as_entire_binding()),
         ];
         let entries: Vec<wgpu::BindGroupEntry<'_>> = (0..)
             .zip(resources)
@@ -257,6 +269,13 @@ impl GpuExecutor {
             entries: &entries,
         });
         Launch { pipeline, bindings, dispatch: dispatch.clone() }
+    }
+
+    fn uniform(&self, label: &str, words: &[u32]) -> wgpu::Buffer {
+        let mut words = words.to_vec();
+        // Uniform buffers are whole multiples of 16 bytes.
+        words.resize(words.len().next_multiple_of(4), 0);
+        self.context.buffer(label, bytemuck::cast_slice(&words), wgpu::BufferUsages::UNIFORM)
     }
 
     /// The nodes that steps compute: none where the only one preprocesses.
@@ -292,7 +311,7 @@ impl GpuExecutor {
             (Input::Values(values), _) => {
                 let layout = self.plan.input;
                 let texels = layout.pack(values);
-                let slot = &self.slots[self.plan.input_slot];
+                let slot = &self.slots[self.plan.input_slot].texture;
                 for (layer, texels) in texels.chunks_exact(layout.width * layout.height * 4).enumerate() {
                     self.context.write_rows(slot, layer, 0, layout.width, texels);
                 }
@@ -334,6 +353,26 @@ impl GpuExecutor {
     }
 }
 
+/// The textures of a plan, larger by `guard`; with their memory where a shader writes into it.
+fn slots(plan: &Plan, context: &Context, guard: usize) -> Result<Vec<Slot>> {
+    let dispatches = || plan.steps.iter().flat_map(|step| step.dispatches.iter().chain(step.pooled.iter().flatten()));
+    let slot = |(slot, &planned): (usize, &TextureSize)| {
+        let size = guard::around(planned, guard);
+        let written = dispatches().any(|dispatch| dispatch.shader.writes_buffer() && dispatch.slots.output == slot);
+        let (texture, memory) = if written {
+            let (texture, memory) = context.aliased_texture(SLOT, size)?;
+            (texture, Some(memory))
+        } else {
+            (context.texture(SLOT, size), None)
+        };
+        if guard > 0 {
+            guard::fill(context, &texture);
+        }
+        Ok(Slot { texture, memory })
+    };
+    plan.slots.iter().enumerate().map(slot).collect()
+}
+
 impl Executor for GpuExecutor {
     fn device(&self) -> String {
         self.device.clone()
@@ -354,7 +393,7 @@ impl Executor for GpuExecutor {
         let (layout, slot) = self.plan.output();
         let mut encoder = self.context.encoder();
         self.encode(&mut encoder, self.batch(), n, None);
-        copy(&mut encoder, &self.slots[slot], &self.readbacks[readback], layout, n);
+        copy(&mut encoder, &self.slots[slot].texture, &self.readbacks[readback], layout, n);
         let submission = self.context.queue.submit([encoder.finish()]);
         map(&self.readbacks[readback]);
         self.under_way.push_back(UnderWay { n, readback, submission });
@@ -376,7 +415,7 @@ impl Executor for GpuExecutor {
             let mut encoder = self.context.encoder();
             self.encode(&mut encoder, &self.steps[index].own, n, None);
             let buffer = readback(&self.context, step.output, n);
-            copy(&mut encoder, &self.slots[step.output_slot], &buffer, step.output, n);
+            copy(&mut encoder, &self.slots[step.output_slot].texture, &buffer, step.output, n);
             let submission = self.context.queue.submit([encoder.finish()]);
             map(&buffer);
             self.context.wait_for(submission)?;

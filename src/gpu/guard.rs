@@ -4,16 +4,18 @@ use super::context::{Context, TEXEL_BYTES};
 use crate::plan::TextureSize;
 use crate::{Error, Result};
 
-/// A texture of `planned` size, or, with a guard, a larger one full of NaN.
-pub fn slot(context: &Context, planned: TextureSize, guard: usize) -> wgpu::Texture {
+/// The size of a texture with a guard around what is planned.
+pub fn around(planned: TextureSize, guard: usize) -> TextureSize {
     let TextureSize { width, height, layers } = planned;
-    let size = TextureSize { width: width + guard, height: height + guard, layers: layers + guard };
-    let texture = context.texture("vgg.activations", size);
-    if guard > 0 {
-        let texels = vec![f32::NAN; size.width * size.height * 4];
-        (0..size.layers).for_each(|layer| context.write_rows(&texture, layer, 0, size.width, &texels));
-    }
-    texture
+    TextureSize { width: width + guard, height: height + guard, layers: layers + guard }
+}
+
+/// Fills a texture with NaN.
+pub fn fill(context: &Context, texture: &wgpu::Texture) {
+    let width = texture.width() as usize;
+    let texels = vec![f32::NAN; width * texture.height() as usize * 4];
+    (0..texture.depth_or_array_layers())
+        .for_each(|layer| context.write_rows(texture, layer as usize, 0, width, &texels));
 }
 
 /// Whether every texel of `slot` outside the planned size is still NaN.

@@ -1,6 +1,7 @@
 //! The GPU backend: the only place that touches wgpu.
 
 mod adapter;
+mod aliased;
 mod context;
 mod executor;
 mod guard;

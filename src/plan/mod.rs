@@ -50,7 +50,8 @@ pub struct Limits {
     /// the processor's cache, enough to keep all of it busy.
     pub chunk_bytes: usize,
     /// Whether the [`WORKGROUP_WIDTH`] threads of a workgroup's row are, in their order, the first lanes of a subgroup, and
-    /// shaders may hand values from one to the others.
+    /// shaders may hand values from one to the others. On such adapters, which are rasterisers, shaders may write into a
+    /// texture's memory as into a buffer of at most [`Limits::max_binding_bytes`].
     pub broadcasts_between_threads: bool,
 }
 

@@ -128,10 +128,21 @@ impl Shader {
         }
     }
 
+    /// Whether it writes into the buffer that has its output's memory, not into the texture.
+    pub fn writes_buffer(self) -> bool {
+        match self {
+            Shader::WinogradInput(filtering) => filtering == Filtering::F7,
+            Shader::WinogradProductBroadcast | Shader::WinogradProductHalf => true,
+            _ => false,
+        }
+    }
+
     /// What several shaders share, this one among them.
     fn parts(self) -> &'static [&'static str] {
         const CONV2D: &str = include_str!("../../shaders/parts/conv2d.wgsl");
         const SPECTRA: &str = include_str!("../../shaders/parts/spectra.wgsl");
+        const SPECTRA_TEXTURE: &str = include_str!("../../shaders/parts/spectra_texture.wgsl");
+        const SPECTRA_BUFFER: &str = include_str!("../../shaders/parts/spectra_buffer.wgsl");
         const KERNELS: &str = include_str!("../../shaders/parts/kernels.wgsl");
         const KERNELS_BROADCAST: &str = include_str!("../../shaders/parts/kernels_broadcast.wgsl");
         const KERNEL_PAIR: &str = include_str!("../../shaders/parts/kernel_pair.wgsl");
@@ -162,16 +173,16 @@ impl Shader {
             Shader::Dense => &[DENSE, SAMPLES],
             Shader::DenseBroadcast => &[DENSE, SAMPLES_BROADCAST],
             Shader::DenseSplit => &[DENSE],
-            Shader::WinogradInput(Filtering::F4) => &[SPECTRA, PIXEL, FORWARD_4],
-            Shader::WinogradInput(Filtering::F7) => &[SPECTRA, PIXEL, FORWARD_7],
+            Shader::WinogradInput(Filtering::F4) => &[SPECTRA, SPECTRA_TEXTURE, PIXEL, FORWARD_4],
+            Shader::WinogradInput(Filtering::F7) => &[SPECTRA, SPECTRA_BUFFER, PIXEL, FORWARD_7],
             Shader::WinogradOutput(Filtering::F4) => &[SPECTRA, INVERSE_4, TILE_WHOLE_4],
             Shader::WinogradOutput(Filtering::F7) => &[SPECTRA, INVERSE_7, TILE_WHOLE_7],
             Shader::WinogradOutputPooled(Filtering::F4) => &[SPECTRA, INVERSE_4, TILE_POOLED_4],
             Shader::WinogradOutputPooled(Filtering::F7) => &[SPECTRA, INVERSE_7, TILE_POOLED_7],
-            Shader::WinogradProduct => &[SPECTRA, KERNEL, KERNELS, TILES_64],
-            Shader::WinogradProductBroadcast => &[SPECTRA, HAND_OUT, KERNELS_BROADCAST, TILES_64],
-            Shader::WinogradProductHalf => &[SPECTRA, HAND_OUT, KERNELS_BROADCAST, TILES_32],
-            Shader::WinogradProductTiled(_) => &[SPECTRA, TILE],
+            Shader::WinogradProduct => &[SPECTRA, SPECTRA_TEXTURE, KERNEL, KERNELS, TILES_64],
+            Shader::WinogradProductBroadcast => &[SPECTRA, SPECTRA_BUFFER, HAND_OUT, KERNELS_BROADCAST, TILES_64],
+            Shader::WinogradProductHalf => &[SPECTRA, SPECTRA_BUFFER, HAND_OUT, KERNELS_BROADCAST, TILES_32],
+            Shader::WinogradProductTiled(_) => &[SPECTRA, SPECTRA_TEXTURE, TILE],
             _ => &[],
         }
     }
