@@ -1,8 +1,11 @@
-//! Textures whose memory is a buffer too. A rasteriser on the CPU is fast at reading textures and slow at writing them, and with
-//! buffers it is the other way round: so one shader writes into the buffer what the next reads from the texture.
+//! Textures whose memory is a buffer too, and the program's own. A rasteriser on the CPU is fast at reading textures and slow at
+//! writing them, and with buffers it is the other way round: so one shader writes into the buffer what the next reads from the
+//! texture. And weights need not be copied to it, which would have to wait for whatever the driver is about.
 //!
 //! WebGPU has no such thing and Vulkan has: memory aliasing, which is defined for images with linear tiling in the layout that
 //! shaders read them in.
+
+use std::ptr::NonNull;
 
 /// A texture's memory. wgpu does not know whose it is, and puts no barrier between a write into it and a read from the
 /// texture: this is for adapters that finish a dispatch before they begin the next.
@@ -11,6 +14,29 @@ pub struct Memory {
     pub buffer: wgpu::Buffer,
     /// Texels from one row's first to the next row's.
     pub pitch: u32,
+    /// Mapped as long as the texture is there.
+    texels: NonNull<[f32]>,
+    layers: usize,
+    /// So that it is.
+    _texture: wgpu::Texture,
+}
+
+// SAFETY: the texels are memory as any other, and `layer` alone gives access to them.
+unsafe impl Send for Memory {}
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    /// The texels of a layer, in rows of `pitch` texels.
+    ///
+    /// # Safety
+    /// Nothing that was submitted reads or writes the texture or the buffer while they are in use.
+    pub unsafe fn layer(&mut self, index: usize) -> &mut [f32] {
+        // SAFETY: they are mapped as long as the texture is there, and nobody else has them: neither shaders, as the caller
+        // says, nor somebody else who called.
+        let texels = unsafe { self.texels.as_mut() };
+        let length = texels.len() / self.layers;
+        &mut texels[index * length..][..length]
+    }
 }
 
 #[cfg(any(windows, target_os = "linux"))]
@@ -31,6 +57,7 @@ pub fn texture(_: &wgpu::Device, _: &wgpu::TextureDescriptor<'_>) -> crate::Resu
 #[cfg(any(windows, target_os = "linux"))]
 mod vulkan {
     use std::mem::ManuallyDrop;
+    use std::ptr::NonNull;
 
     use ash::vk;
     use wgpu::hal;
@@ -69,7 +96,7 @@ mod vulkan {
         // and frees the memory when nothing needs them that was submitted.
         unsafe {
             let hal = device.as_hal::<Vulkan>().ok_or_else(|| refused(vk::Result::ERROR_FEATURE_NOT_PRESENT))?;
-            let (parts, pitch) = Parts::new(hal.raw_device(), descriptor.size).map_err(refused)?;
+            let parts = Parts::new(&hal, descriptor.size).map_err(refused)?;
             let parts = ManuallyDrop::new(parts);
             let memory = TextureMemory::Dedicated(parts.memory);
             let texture = hal.texture_from_raw(parts.image, &of_hal(descriptor), None, memory);
@@ -77,18 +104,25 @@ mod vulkan {
                 device.create_texture_from_hal::<Vulkan>(texture, descriptor, wgpu::TextureUses::UNINITIALIZED);
             let of_buffer = wgpu::BufferDescriptor {
                 label: descriptor.label,
-                size: layer_bytes(pitch, descriptor.size),
+                size: parts.layer_bytes(descriptor.size),
                 usage: wgpu::BufferUsages::STORAGE,
                 mapped_at_creation: false,
             };
             let buffer = hal::vulkan::Buffer::from_raw(parts.buffer);
             let buffer = device.create_buffer_from_hal::<Vulkan>(buffer, &of_buffer);
-            Ok((texture, Memory { buffer, pitch }))
+            let layers = descriptor.size.depth_or_array_layers as usize;
+            let memory = Memory {
+                buffer,
+                pitch: (parts.row_bytes / TEXEL_BYTES as u64) as u32,
+                texels: NonNull::slice_from_raw_parts(
+                    parts.texels,
+                    layers * parts.layer_pitch as usize / size_of::<f32>(),
+                ),
+                layers,
+                _texture: texture.clone(),
+            };
+            Ok((texture, memory))
         }
-    }
-
-    fn layer_bytes(pitch: u32, size: wgpu::Extent3d) -> u64 {
-        u64::from(pitch) * u64::from(size.height) * TEXEL_BYTES as u64
     }
 
     /// The descriptor as wgpu's Vulkan backend takes it.
@@ -109,54 +143,77 @@ mod vulkan {
         }
     }
 
-    /// What Vulkan has made and nobody owns yet.
+    /// What Vulkan has made and nobody owns yet: an image and a buffer of its first layer, in the same memory.
     struct Parts<'a> {
         device: &'a ash::Device,
         image: vk::Image,
         buffer: vk::Buffer,
         memory: vk::DeviceMemory,
+        /// Bytes from row to row and from layer to layer.
+        row_bytes: u64,
+        layer_pitch: u64,
+        /// The first.
+        texels: NonNull<f32>,
     }
 
     impl<'a> Parts<'a> {
-        /// An image and a buffer of its first layer, in the same memory, and the texels from row to row.
-        fn new(device: &'a ash::Device, size: wgpu::Extent3d) -> Result<(Parts<'a>, u32), vk::Result> {
+        fn new(hal: &'a hal::vulkan::Device, size: wgpu::Extent3d) -> Result<Parts<'a>, vk::Result> {
+            let device = hal.raw_device();
             let (image, buffer, memory) = Default::default();
-            let mut parts = Parts { device, image, buffer, memory };
+            let texels = NonNull::dangling();
+            let mut parts = Parts { device, image, buffer, memory, row_bytes: 0, layer_pitch: 0, texels };
             // SAFETY: everything is the device's, and used as Vulkan has it.
             unsafe {
                 parts.image = device.create_image(&linear_image(size), None)?;
                 let first =
                     vk::ImageSubresource { aspect_mask: vk::ImageAspectFlags::COLOR, mip_level: 0, array_layer: 0 };
                 let layout = device.get_image_subresource_layout(parts.image, first);
-                if layout.offset != 0 || !layout.row_pitch.is_multiple_of(TEXEL_BYTES as u64) {
+                parts.row_bytes = layout.row_pitch;
+                // Of a single layer, Vulkan does not say.
+                let is_array = size.depth_or_array_layers > 1;
+                parts.layer_pitch = if is_array { layout.array_pitch } else { parts.layer_bytes(size) };
+                let texel = TEXEL_BYTES as u64;
+                if layout.offset != 0 || [parts.row_bytes, parts.layer_pitch].iter().any(|pitch| pitch % texel != 0) {
                     return Err(vk::Result::ERROR_FORMAT_NOT_SUPPORTED);
                 }
-                let pitch = (layout.row_pitch / TEXEL_BYTES as u64) as u32;
                 let buffer = vk::BufferCreateInfo::default()
-                    .size(layer_bytes(pitch, size))
+                    .size(parts.layer_bytes(size))
                     .usage(vk::BufferUsageFlags::STORAGE_BUFFER);
                 parts.buffer = device.create_buffer(&buffer, None)?;
-                parts.bind()?;
-                Ok((parts, pitch))
+                parts.bind(hal, u64::from(size.depth_or_array_layers) * parts.layer_pitch)?;
+                Ok(parts)
             }
         }
 
-        /// Gives both the same memory.
-        unsafe fn bind(&mut self) -> Result<(), vk::Result> {
+        /// Bytes of the rows of a layer.
+        fn layer_bytes(&self, size: wgpu::Extent3d) -> u64 {
+            self.row_bytes * u64::from(size.height)
+        }
+
+        /// Gives both the same memory, of at least so many bytes, which the program can read and write.
+        unsafe fn bind(&mut self, hal: &hal::vulkan::Device, bytes: u64) -> Result<(), vk::Result> {
             // SAFETY: as the caller says, both are there and have no memory.
             unsafe {
                 let image = self.device.get_image_memory_requirements(self.image);
                 let buffer = self.device.get_buffer_memory_requirements(self.buffer);
                 let types = image.memory_type_bits & buffer.memory_type_bits;
-                if types == 0 {
-                    return Err(vk::Result::ERROR_FORMAT_NOT_SUPPORTED);
-                }
+                let instance = hal.shared_instance().raw_instance();
+                let properties = instance.get_physical_device_memory_properties(hal.raw_physical_device());
+                let needed = vk::MemoryPropertyFlags::HOST_VISIBLE | vk::MemoryPropertyFlags::HOST_COHERENT;
+                let is_fit = |&(index, kind): &(usize, &vk::MemoryType)| {
+                    types >> index & 1 == 1 && kind.property_flags.contains(needed)
+                };
+                let found = properties.memory_types_as_slice().iter().enumerate().find(is_fit);
+                let (index, _) = found.ok_or(vk::Result::ERROR_FORMAT_NOT_SUPPORTED)?;
                 let memory = vk::MemoryAllocateInfo::default()
-                    .allocation_size(image.size.max(buffer.size))
-                    .memory_type_index(types.trailing_zeros());
+                    .allocation_size(image.size.max(buffer.size).max(bytes))
+                    .memory_type_index(index as u32);
                 self.memory = self.device.allocate_memory(&memory, None)?;
                 self.device.bind_image_memory(self.image, self.memory, 0)?;
-                self.device.bind_buffer_memory(self.buffer, self.memory, 0)
+                self.device.bind_buffer_memory(self.buffer, self.memory, 0)?;
+                let whole = self.device.map_memory(self.memory, 0, vk::WHOLE_SIZE, vk::MemoryMapFlags::empty())?;
+                self.texels = NonNull::new(whole.cast()).ok_or(vk::Result::ERROR_MEMORY_MAP_FAILED)?;
+                Ok(())
             }
         }
     }

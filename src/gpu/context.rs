@@ -15,11 +15,19 @@ pub const TEXEL_BYTES: usize = 16;
 
 const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba32Float;
 
+/// A texture, and its memory where the program has that.
+pub struct Texture {
+    pub texture: wgpu::Texture,
+    pub memory: Option<Memory>,
+}
+
 /// An open device.
 pub struct Context {
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
     workgroup_rows: usize,
+    /// Whether there are textures whose memory the program has.
+    aliases: bool,
     problem: Arc<Mutex<Option<String>>>,
     /// What was compiled, which lasts: plans use a shader many times, and a tuner has many plans.
     pipelines: Mutex<HashMap<(Shader, Activation), wgpu::ComputePipeline>>,
@@ -54,6 +62,7 @@ impl Context {
             device,
             queue,
             workgroup_rows: adapter.limits().workgroup_rows,
+            aliases: adapter.limits().broadcasts_between_threads,
             problem,
             pipelines: Mutex::default(),
         })
@@ -95,16 +104,19 @@ impl Context {
         self.device.create_texture(&descriptor(label, size))
     }
 
-    /// A texture of what there is in its memory, and that memory, where the adapter has such textures.
-    pub fn aliased_texture(&self, label: &str, size: TextureSize) -> Result<(wgpu::Texture, Memory)> {
+    /// A texture that is written before it is read: with its memory, where the adapter has such textures.
+    pub fn memory_texture(&self, label: &str, size: TextureSize) -> Result<Texture> {
+        if !self.aliases {
+            return Ok(Texture { texture: self.texture(label, size), memory: None });
+        }
         let (texture, memory) = aliased::texture(&self.device, &descriptor(label, size))?;
-        // Shaders read it. wgpu would think its contents lost where it does not know the state before.
+        // It is read by shaders from now on: what is in it when it becomes so is lost.
         let ready =
             wgpu::TextureTransition { texture: &texture, selector: None, state: wgpu::TextureUses::STORAGE_READ_ONLY };
         let mut encoder = self.encoder();
         encoder.transition_resources(iter::empty(), iter::once(ready));
         self.queue.submit([encoder.finish()]);
-        Ok((texture, memory))
+        Ok(Texture { texture, memory: Some(memory) })
     }
 
     /// Writes `texels`, in rows of `width`, into one layer from `first_row` on.

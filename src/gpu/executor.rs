@@ -8,11 +8,10 @@ use std::time::Instant;
 use crossbeam_channel::bounded;
 
 use super::Adapter;
-use super::aliased::Memory;
-use super::context::{Context, TEXEL_BYTES};
+use super::context::{Context, TEXEL_BYTES, Texture};
 use super::guard;
 use super::uploads::Uploads;
-use super::weights::{StepWeights, preprocess_table};
+use super::weights::{Kernels, StepWeights, preprocess_table};
 use crate::executor::{Executor, Input, batch_len};
 use crate::network::Node;
 use crate::ops::Op;
@@ -31,20 +30,13 @@ pub struct GpuExecutor {
     plan: Plan,
     device: String,
     pub(super) context: Context,
-    slots: Vec<Slot>,
+    slots: Vec<Texture>,
     pixels: Option<wgpu::Buffer>,
     steps: Vec<Launches>,
     /// Where outputs are copied to, one for each batch under way.
     readbacks: [wgpu::Buffer; DEPTH],
     pub(super) under_way: VecDeque<UnderWay>,
     submitted: usize,
-}
-
-/// A texture of activations.
-struct Slot {
-    texture: wgpu::Texture,
-    /// Where shaders write into it.
-    memory: Option<Memory>,
 }
 
 /// A dispatch ready to be encoded.
@@ -178,16 +170,15 @@ impl GpuExecutor {
             thread::Builder::new()
                 .spawn_scoped(scope, load)
                 .map_err(|source| Error::Thread { purpose: "read the weights", source })?;
-            let mut prepared = HashSet::new();
+            // All of them before anything is launched: those whose memory is written here must be the device's by then.
+            let kernels = (0..self.plan.steps.len()).map(|index| self.kernels(index)).collect::<Result<Vec<_>>>()?;
             let mut uploads = Uploads::new(&self.context)?;
+            self.prepare(&kernels)?;
             let mut steps = Vec::new();
-            for (step, loaded) in self.plan.steps.iter().zip(loaded) {
-                let (label, weights) = loaded?;
-                let launches = self.launches(step, &weights, &label, &mut uploads)?;
-                let shaders = step.launched().iter().map(|dispatch| (dispatch.shader, dispatch.activation));
-                if shaders.filter(|&shader| prepared.insert(shader)).count() > 0 {
-                    prepare(launches.launched(), &mut uploads)?;
-                }
+            for (index, ((step, loaded), mut kernels)) in self.plan.steps.iter().zip(loaded).zip(kernels).enumerate() {
+                let weights = loaded?;
+                weights.upload(&mut uploads, dispatches(step), &mut kernels)?;
+                let launches = self.launches(step, &weights, &kernels, &self.label(index))?;
                 steps.push(launches);
             }
             uploads.finish()?;
@@ -195,43 +186,59 @@ impl GpuExecutor {
         })
     }
 
-    /// A step's label and weights.
-    fn load(&self, index: usize, load: LoadWeights) -> Result<(String, StepWeights)> {
-        let first_node = usize::from(self.network.preprocess.is_some());
-        Ok(match (index.checked_sub(first_node), &self.network.preprocess) {
-            (Some(node), _) => {
-                let node = &self.network.nodes[node];
-                (format!("vgg.{}", node.layer), load(&node.op)?)
+    /// Launches each shader for no samples: drivers that compile one when it is first launched do so while weights are read.
+    fn prepare(&self, kernels: &[Kernels]) -> Result<()> {
+        let mut prepared = HashSet::new();
+        let mut encoder = self.context.encoder();
+        for (index, step) in self.plan.steps.iter().enumerate() {
+            let weights = self.load(index, |op| Ok(StepWeights::zeros(op)))?;
+            for dispatch in step.launched() {
+                if prepared.insert((dispatch.shader, dispatch.activation)) {
+                    let launch = self.launch(dispatch, &kernels[index], &weights, &self.label(index));
+                    self.encode(&mut encoder, [&launch], 0, None);
+                }
             }
-            (None, Some(preprocess)) => {
-                ("vgg.preprocess".to_owned(), StepWeights::Channels(preprocess_table(preprocess)))
-            }
-            (None, None) => unreachable!("the first step is a node's"),
-        })
+        }
+        self.context.queue.submit([encoder.finish()]);
+        self.context.check()
     }
 
-    fn launches(&self, step: &Step, weights: &StepWeights, label: &str, uploads: &mut Uploads<'_>) -> Result<Launches> {
-        let dispatches = step.dispatches.iter().chain(step.pooled.iter().flatten());
-        let kernels = weights.upload(&self.context, uploads, dispatches, label)?;
-        let launch = |dispatch: &Dispatch| {
-            let pipeline = self.context.pipeline(dispatch.shader, dispatch.activation);
-            let kernel = dispatch.weights.and_then(|part| kernels.get(&part));
-            self.launch(dispatch, pipeline, kernel, weights, label)
-        };
+    /// The node that a step computes: none where it preprocesses.
+    fn node_of(&self, step: usize) -> Option<&Node> {
+        let first_node = usize::from(self.network.preprocess.is_some());
+        step.checked_sub(first_node).map(|node| &self.network.nodes[node])
+    }
+
+    fn label(&self, step: usize) -> String {
+        format!("vgg.{}", self.node_of(step).map_or("preprocess", |node| &node.layer))
+    }
+
+    /// A step's weights.
+    fn load(&self, step: usize, load: LoadWeights) -> Result<StepWeights> {
+        match (self.node_of(step), &self.network.preprocess) {
+            (Some(node), _) => load(&node.op),
+            (None, Some(preprocess)) => Ok(StepWeights::Channels(preprocess_table(preprocess))),
+            (None, None) => unreachable!("the first step is a node's"),
+        }
+    }
+
+    /// Textures for the parts of a step's kernel.
+    fn kernels(&self, step: usize) -> Result<Kernels> {
+        let label = self.label(step);
+        let parts: HashSet<_> = dispatches(&self.plan.steps[step]).filter_map(|dispatch| dispatch.weights).collect();
+        parts.into_iter().map(|part| Ok((part, self.context.memory_texture(&label, part.size)?))).collect()
+    }
+
+    fn launches(&self, step: &Step, weights: &StepWeights, kernels: &Kernels, label: &str) -> Result<Launches> {
+        let launch = |dispatch: &Dispatch| self.launch(dispatch, kernels, weights, label);
         let pooled = step.pooled.as_ref().map(|pooled| pooled.iter().map(launch).collect());
         let launches = Launches { own: step.dispatches.iter().map(launch).collect(), pooled };
         self.context.check()?;
         Ok(launches)
     }
 
-    fn launch(
-        &self,
-        dispatch: &Dispatch,
-        pipeline: wgpu::ComputePipeline,
-        kernel: Option<&wgpu::Texture>,
-        weights: &StepWeights,
-        label: &str,
-    ) -> Launch {
+    fn launch(&self, dispatch: &Dispatch, kernels: &Kernels, weights: &StepWeights, label: &str) -> Launch {
+        let pipeline = self.context.pipeline(dispatch.shader, dispatch.activation);
         let view = |texture: &wgpu::Texture| {
             texture.create_view(&wgpu::TextureViewDescriptor {
                 dimension: Some(wgpu::TextureViewDimension::D2Array),
@@ -244,7 +251,7 @@ impl GpuExecutor {
         let memory = output.memory.as_ref().filter(|_| dispatch.shader.writes_buffer());
         let pitch = memory.map(|memory| self.uniform(label, &[memory.pitch]));
         let output = view(&output.texture);
-        let kernel = kernel.map(view);
+        let kernel = dispatch.weights.map(|part| view(&kernels[&part].texture));
         let channels = dispatch.shader.reads_channels().then(|| {
             let values = weights.channels(dispatch.weights.map(|part| part.quads));
             self.context.buffer(label, bytemuck::cast_slice(&values), wgpu::BufferUsages::STORAGE)
@@ -353,22 +360,28 @@ impl GpuExecutor {
     }
 }
 
+/// All that a step may launch.
+fn dispatches(step: &Step) -> impl Iterator<Item = &Dispatch> {
+    step.dispatches.iter().chain(step.pooled.iter().flatten())
+}
+
 /// The textures of a plan, larger by `guard`; with their memory where a shader writes into it.
-fn slots(plan: &Plan, context: &Context, guard: usize) -> Result<Vec<Slot>> {
-    let dispatches = || plan.steps.iter().flat_map(|step| step.dispatches.iter().chain(step.pooled.iter().flatten()));
+fn slots(plan: &Plan, context: &Context, guard: usize) -> Result<Vec<Texture>> {
     let slot = |(slot, &planned): (usize, &TextureSize)| {
         let size = guard::around(planned, guard);
-        let written = dispatches().any(|dispatch| dispatch.shader.writes_buffer() && dispatch.slots.output == slot);
-        let (texture, memory) = if written {
-            let (texture, memory) = context.aliased_texture(SLOT, size)?;
-            (texture, Some(memory))
-        } else {
-            (context.texture(SLOT, size), None)
+        let written = plan
+            .steps
+            .iter()
+            .flat_map(dispatches)
+            .any(|dispatch| dispatch.shader.writes_buffer() && dispatch.slots.output == slot);
+        let slot = match written {
+            true => context.memory_texture(SLOT, size)?,
+            false => Texture { texture: context.texture(SLOT, size), memory: None },
         };
         if guard > 0 {
-            guard::fill(context, &texture);
+            guard::fill(context, &slot.texture);
         }
-        Ok(Slot { texture, memory })
+        Ok(slot)
     };
     plan.slots.iter().enumerate().map(slot).collect()
 }
@@ -426,19 +439,6 @@ impl Executor for GpuExecutor {
         }
         Ok(())
     }
-}
-
-/// Launches nothing: drivers that compile a shader when it is first launched do so while the next weights are read, and what
-/// is bound for the first time is cleared.
-fn prepare(launches: &[Launch], uploads: &mut Uploads<'_>) -> Result<()> {
-    let mut pass = uploads.encoder().begin_compute_pass(&Default::default());
-    for launch in launches {
-        pass.set_pipeline(&launch.pipeline);
-        pass.set_bind_group(0, &launch.bindings, &[]);
-        pass.dispatch_workgroups(0, 0, 0);
-    }
-    drop(pass);
-    uploads.submit()
 }
 
 /// The bytes between rows of a texture that is copied to a buffer.

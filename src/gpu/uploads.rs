@@ -1,6 +1,9 @@
 //! Weights on their way to the device.
 
-use super::context::{Context, TEXEL_BYTES};
+use rayon::prelude::*;
+
+use super::context::{Context, TEXEL_BYTES, Texture};
+use crate::plan::TextureSize;
 use crate::{Error, Result};
 
 /// The size of a buffer: a texture's layer of weights as a rule. Drivers may copy what they are given.
@@ -36,19 +39,41 @@ impl<'a> Uploads<'a> {
         Ok(Uploads { context, buffers, submissions, current: 0, filled: 0, encoder, scratch: Vec::new() })
     }
 
-    /// Writes `rows` rows of `width` texels into one layer: `row` gives the pieces of each, which follow each other and are
-    /// filled up with zeros. What covers its layer is one copy where it fits into a buffer: of several, wgpu would clear the
-    /// layer first.
-    pub fn write_layer<'v, Pieces: Iterator<Item = &'v [f32]>>(
+    /// Writes a layer, whose rows have `size`'s width and number: `fill` gets each row, of zeros, and its number.
+    pub fn write_layer(
+        &mut self,
+        texture: &mut Texture,
+        layer: usize,
+        size: TextureSize,
+        fill: impl Fn(usize, &mut [f32]) + Sync,
+    ) -> Result<()> {
+        match &mut texture.memory {
+            Some(memory) => {
+                let pitch = memory.pitch as usize * 4;
+                // SAFETY: weights are read by shaders when all of them are there.
+                let texels = unsafe { memory.layer(layer) };
+                texels.par_chunks_mut(pitch).take(size.height).enumerate().for_each(|(index, row)| {
+                    let row = &mut row[..4 * size.width];
+                    row.fill(0.0);
+                    fill(index, row);
+                });
+                Ok(())
+            }
+            None => self.copy_layer(&texture.texture, layer, size, fill),
+        }
+    }
+
+    /// What covers its layer is one copy where it fits into a buffer: of several, wgpu would clear the layer first.
+    fn copy_layer(
         &mut self,
         texture: &wgpu::Texture,
         layer: usize,
-        [width, rows]: [usize; 2],
-        row: impl Fn(usize) -> Pieces,
+        TextureSize { width, height: rows, .. }: TextureSize,
+        fill: impl Fn(usize, &mut [f32]),
     ) -> Result<()> {
         let pitch = (width * TEXEL_BYTES).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize);
         let rows_at_once = BUFFER_BYTES / pitch;
-        let zeros = vec![0u8; width * TEXEL_BYTES];
+        let mut row = vec![0.0; 4 * width];
         for first in (0..rows).step_by(rows_at_once) {
             let count = rows_at_once.min(rows - first);
             let offset = self.reserve(count * pitch)?;
@@ -56,13 +81,11 @@ impl<'a> Uploads<'a> {
             let mut bytes =
                 buffer.get_mapped_range_mut(offset as u64..(offset + count * pitch) as u64).map_err(lost)?;
             for index in 0..count {
-                let (start, mut filled) = (index * pitch, 0);
-                for piece in row(first + index) {
-                    let piece: &[u8] = bytemuck::cast_slice(piece);
-                    bytes.slice(start + filled..start + filled + piece.len()).copy_from_slice(piece);
-                    filled += piece.len();
-                }
-                bytes.slice(start + filled..start + width * TEXEL_BYTES).copy_from_slice(&zeros[filled..]);
+                row.fill(0.0);
+                fill(first + index, &mut row);
+                bytes
+                    .slice(index * pitch..index * pitch + width * TEXEL_BYTES)
+                    .copy_from_slice(bytemuck::cast_slice(&row));
             }
             let layout = wgpu::TexelCopyBufferLayout {
                 offset: offset as u64,
@@ -87,16 +110,11 @@ impl<'a> Uploads<'a> {
         self.scratch = scratch;
     }
 
-    /// For what is to be done beside the copies, and after those so far.
-    pub fn encoder(&mut self) -> &mut wgpu::CommandEncoder {
-        &mut self.encoder
-    }
-
     /// Hands the device what there is to do, and goes on with the other buffer when the device is done with that.
-    pub fn submit(&mut self) -> Result<()> {
+    fn submit(&mut self) -> Result<()> {
+        let commands = std::mem::replace(&mut self.encoder, self.context.encoder()).finish();
         let buffer = &self.buffers[self.current];
         buffer.unmap();
-        let commands = std::mem::replace(&mut self.encoder, self.context.encoder()).finish();
         self.submissions[self.current] = Some(self.context.queue.submit([commands]));
         map(buffer);
         self.current = 1 - self.current;

@@ -1,14 +1,16 @@
 //! Weights in the texels that shaders read them from.
 
-use std::collections::HashMap;
-use std::iter::once;
+use std::collections::{HashMap, HashSet};
 
-use super::context::Context;
+use super::context::Texture;
 use super::uploads::Uploads;
 use crate::Result;
 use crate::ops::conv2d::LinearWeights;
 use crate::ops::{self, BatchNorm, Op, Preprocess};
 use crate::plan::{DENSE_GROUP_QUADS, Dispatch, Shader, TextureSize, Weights};
+
+/// The parts of a step's kernel.
+pub type Kernels = HashMap<Weights, Texture>;
 
 /// What the dispatches of one step share: a kernel and values for each output channel.
 pub enum StepWeights {
@@ -61,31 +63,31 @@ impl StepWeights {
     /// Uploads the parts of the kernel that `dispatches` read, each once.
     pub fn upload<'a>(
         &self,
-        context: &Context,
         uploads: &mut Uploads<'_>,
         dispatches: impl Iterator<Item = &'a Dispatch>,
-        label: &str,
-    ) -> Result<HashMap<Weights, wgpu::Texture>> {
-        let mut textures = HashMap::new();
-        for dispatch in dispatches {
-            let Some(part) = dispatch.weights.filter(|part| !textures.contains_key(part)) else { continue };
-            let texture = context.texture(label, part.size);
-            if let StepWeights::Conv2d(weights) = self {
-                upload_conv2d(uploads, &texture, weights, dispatch.shader, part)?;
+        kernels: &mut Kernels,
+    ) -> Result<()> {
+        match self {
+            StepWeights::Conv2d(weights) => {
+                let mut done = HashSet::new();
+                for dispatch in dispatches {
+                    let Some(part) = dispatch.weights.filter(|&part| done.insert(part)) else { continue };
+                    let texture = kernels.get_mut(&part).expect("a texture for each part");
+                    upload_conv2d(uploads, texture, weights, dispatch.shader, part)?;
+                }
+                Ok(())
             }
-            textures.insert(part, texture);
+            StepWeights::Dense { op, .. } => upload_dense(uploads, kernels, op),
+            StepWeights::Zeros { .. } => upload_zeros(uploads, kernels),
+            StepWeights::Channels(_) | StepWeights::Nothing => Ok(()),
         }
-        if let StepWeights::Dense { op, .. } = self {
-            upload_dense(uploads, &textures, op)?;
-        }
-        Ok(textures)
     }
 }
 
 /// A kernel, or its transform, with a layer for each tap or frequency.
 fn upload_conv2d(
     uploads: &mut Uploads<'_>,
-    texture: &wgpu::Texture,
+    texture: &mut Texture,
     weights: &LinearWeights,
     shader: Shader,
     part: Weights,
@@ -114,55 +116,66 @@ fn upload_conv2d(
 /// `[c_in, c_out]` to rows of quads of output channels, columns of input channels.
 fn upload_columns(
     uploads: &mut Uploads<'_>,
-    texture: &wgpu::Texture,
+    texture: &mut Texture,
     layer: usize,
     kernel: &[f32],
     c_out: usize,
     part: Weights,
 ) -> Result<()> {
-    let TextureSize { width, height, .. } = part.size;
-    let mut texels = vec![0.0; width * height * 4];
-    for (i, row) in kernel.chunks_exact(c_out).enumerate() {
-        for (o, &value) in row.iter().enumerate() {
-            texels[(o / 4 * width + i) * 4 + o % 4] = value;
-        }
-    }
-    uploads.write_layer(texture, layer, [width, height], |row| once(&texels[row * width * 4..][..width * 4]))
+    uploads.write_layer(texture, layer, part.size, |quad, row| gather::<4>(kernel, c_out, 4 * quad, row))
 }
 
 /// `[c_in, c_out]` to rows of input channels, columns of quads of output channels.
 fn upload_rows(
     uploads: &mut Uploads<'_>,
-    texture: &wgpu::Texture,
+    texture: &mut Texture,
     layer: usize,
     kernel: &[f32],
     c_out: usize,
     part: Weights,
 ) -> Result<()> {
-    let row = |row: usize| once(kernel.chunks_exact(c_out).nth(row).unwrap_or_default());
-    uploads.write_layer(texture, layer, [part.size.width, part.size.height], row)
+    uploads.write_layer(texture, layer, part.size, |input, row| {
+        let channels = kernel.chunks_exact(c_out).nth(input).unwrap_or_default();
+        row[..channels.len()].copy_from_slice(channels);
+    })
 }
 
 /// `[inputs, units]` to a row for each group of units, which has the group's weights of one input after the other, in as
 /// many layers as the inputs need. All parts are as wide, and filled at once from each part of the kernel that is read.
-fn upload_dense(uploads: &mut Uploads<'_>, parts: &HashMap<Weights, wgpu::Texture>, op: &ops::Dense) -> Result<()> {
+fn upload_dense(uploads: &mut Uploads<'_>, parts: &mut Kernels, op: &ops::Dense) -> Result<()> {
     const UNITS: usize = 4 * DENSE_GROUP_QUADS;
-    let zeros = [0.0; UNITS];
     let Some(width) = parts.keys().map(|part| part.size.width).max() else { return Ok(()) };
     let mut layer = 0;
     op.load_rows(width / DENSE_GROUP_QUADS, &mut |kernel| {
-        for (part, texture) in parts {
-            let row = |row: usize| {
-                let first = (4 * part.quads[0] + row * UNITS).min(op.units);
-                let units = first..(first + UNITS).min(op.units);
-                let missing = &zeros[units.len()..];
-                kernel.chunks_exact(op.units).flat_map(move |input| [&input[units.clone()], missing])
-            };
-            uploads.write_layer(texture, layer, [width, part.size.height], row)?;
+        for (part, texture) in parts.iter_mut() {
+            uploads.write_layer(texture, layer, TextureSize { width, ..part.size }, |group, row| {
+                gather::<UNITS>(kernel, op.units, 4 * part.quads[0] + UNITS * group, row)
+            })?;
         }
         layer += 1;
         Ok(())
     })
+}
+
+/// Of each of a kernel's rows of `length`, the `N` values from `first` on, in a row: nothing where there are none.
+fn gather<const N: usize>(kernel: &[f32], length: usize, first: usize, row: &mut [f32]) {
+    let count = length.saturating_sub(first).min(N);
+    for (place, values) in row.chunks_exact_mut(N).zip(kernel.chunks_exact(length)) {
+        match count {
+            0 => {}
+            // The compiler knows how many these are.
+            _ if count == N => place.copy_from_slice(&values[first..first + N]),
+            _ => place[..count].copy_from_slice(&values[first..first + count]),
+        }
+    }
+}
+
+fn upload_zeros(uploads: &mut Uploads<'_>, parts: &mut Kernels) -> Result<()> {
+    // Others have zeros from the beginning.
+    for (part, texture) in parts.iter_mut().filter(|(_, texture)| texture.memory.is_some()) {
+        (0..part.size.layers).try_for_each(|layer| uploads.write_layer(texture, layer, part.size, |_, _| {}))?;
+    }
+    Ok(())
 }
 
 /// `scale` filled up to whole quads, then `shift`.

@@ -6,6 +6,7 @@
 //! the powers of point `i`, row `i` of `B'` the coefficients of the product of `x - p` over all points `p` but the `i`th.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -63,15 +64,28 @@ impl Filtering {
     pub fn transform_kernel(self, kernel: &[f32], transformed: &mut Vec<f32>) {
         let pairs = kernel.len() / 9;
         transformed.resize(self.frequencies() * pairs, 0.0);
-        for first in (0..pairs).step_by(PAIRS) {
-            let count = PAIRS.min(pairs - first);
+        // In halves, which two threads take.
+        let middle = (pairs / 2).next_multiple_of(PAIRS).min(pairs);
+        let halves = transformed.chunks_exact_mut(pairs).map(|values| values.split_at_mut(middle));
+        let (mut first, mut second): (Vec<_>, Vec<_>) = halves.unzip();
+        rayon::join(
+            || self.transform_part(kernel, 0..middle, &mut first),
+            || self.transform_part(kernel, middle..pairs, &mut second),
+        );
+    }
+
+    /// The same for some of the pairs: `transformed` has a slice for each frequency.
+    fn transform_part(self, kernel: &[f32], part: Range<usize>, transformed: &mut [&mut [f32]]) {
+        let pairs = kernel.len() / 9;
+        for first in part.clone().step_by(PAIRS) {
+            let count = PAIRS.min(part.end - first);
             let tap = |tap: usize| {
                 let values = &kernel[tap * pairs + first..][..count];
                 std::array::from_fn(|pair| values.get(pair).map_or(0.0, |&value| f64::from(value)))
             };
             let g = std::array::from_fn(|y| std::array::from_fn(|x| tap(y * 3 + x)));
             self.transform_pairs(&g, |frequency, values| {
-                let places = &mut transformed[frequency * pairs + first..][..count];
+                let places = &mut transformed[frequency][first - part.start..][..count];
                 places.iter_mut().zip(values).for_each(|(place, &value)| *place = value as f32);
             });
         }
