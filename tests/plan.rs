@@ -38,7 +38,7 @@ fn steps_never_write_what_they_read_and_keep_within_their_slots() {
     for step in &plan.steps {
         let (size, slot) = (step.output.texture(plan.batch), plan.slots[step.output_slot]);
         assert!(size.width <= slot.width && size.height <= slot.height && size.layers <= slot.layers);
-        for dispatch in step.dispatches.iter().chain(step.pooled.iter().flatten()) {
+        for dispatch in step.all_dispatches() {
             assert_ne!(dispatch.slots.input, Some(dispatch.slots.output));
             assert!(dispatch.workgroups(plan.batch).iter().all(|&count| (1..=65535).contains(&count)), "{dispatch:?}");
         }

@@ -14,7 +14,7 @@ use vgg_wgpu::ops::winograd::Filtering;
 use vgg_wgpu::plan::{
     BLOCK, CONV2D_3X3_ROWS, CONV2D_IMAGE_TILE, CONV2D_QUADS, CONV2D_ROWS, DENSE_GROUP_QUADS, DENSE_SAMPLES, Product,
 };
-use vgg_wgpu::plan::{Dispatch, Growth, Layout, Limits, Plan, Shader, Tile, WORKGROUP_WIDTH, activation_code};
+use vgg_wgpu::plan::{Dispatch, Growth, Layout, Limits, Plan, Shader, Step, Tile, WORKGROUP_WIDTH, activation_code};
 use vgg_wgpu::plan::{SLAB, SPLIT_BYTES, SPLIT_SAMPLES, SPLIT_THREADS};
 
 fn parse(shader: Shader) -> Module {
@@ -41,8 +41,7 @@ fn variants() -> BTreeSet<Variant> {
             let choices = family.choices(network, &limits);
             let limits = family.limits(&limits);
             let plan = Plan::with_choices(network, &limits, Some(*batch), &choices).expect("it fits");
-            let dispatches =
-                plan.steps.iter().flat_map(|step| step.dispatches.iter().chain(step.pooled.iter().flatten()));
+            let dispatches = plan.steps.iter().flat_map(Step::all_dispatches);
             variants
                 .extend(dispatches.map(|launch| (launch.shader, activation_code(launch.activation), workgroup_rows)));
         }

@@ -177,7 +177,7 @@ impl GpuExecutor {
             let mut steps = Vec::new();
             for (index, ((step, loaded), mut kernels)) in self.plan.steps.iter().zip(loaded).zip(kernels).enumerate() {
                 let weights = loaded?;
-                weights.upload(&mut uploads, dispatches(step), &mut kernels)?;
+                weights.upload(&mut uploads, step.all_dispatches(), &mut kernels)?;
                 let launches = self.launches(step, &weights, &kernels, &self.label(index))?;
                 steps.push(launches);
             }
@@ -225,7 +225,8 @@ impl GpuExecutor {
     /// Textures for the parts of a step's kernel.
     fn kernels(&self, step: usize) -> Result<Kernels> {
         let label = self.label(step);
-        let parts: HashSet<_> = dispatches(&self.plan.steps[step]).filter_map(|dispatch| dispatch.weights).collect();
+        let parts: HashSet<_> =
+            self.plan.steps[step].all_dispatches().filter_map(|dispatch| dispatch.weights).collect();
         parts.into_iter().map(|part| Ok((part, self.context.memory_texture(&label, part.size)?))).collect()
     }
 
@@ -360,11 +361,6 @@ impl GpuExecutor {
     }
 }
 
-/// All that a step may launch.
-fn dispatches(step: &Step) -> impl Iterator<Item = &Dispatch> {
-    step.dispatches.iter().chain(step.pooled.iter().flatten())
-}
-
 /// The textures of a plan, larger by `guard`; with their memory where a shader writes into it.
 fn slots(plan: &Plan, context: &Context, guard: usize) -> Result<Vec<Texture>> {
     let slot = |(slot, &planned): (usize, &TextureSize)| {
@@ -372,7 +368,7 @@ fn slots(plan: &Plan, context: &Context, guard: usize) -> Result<Vec<Texture>> {
         let written = plan
             .steps
             .iter()
-            .flat_map(dispatches)
+            .flat_map(Step::all_dispatches)
             .any(|dispatch| dispatch.shader.writes_buffer() && dispatch.slots.output == slot);
         let slot = match written {
             true => context.memory_texture(SLOT, size)?,

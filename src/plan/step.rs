@@ -116,6 +116,11 @@ impl Dispatch {
 }
 
 impl Step {
+    /// All that it may launch, for its own output or for the pool's.
+    pub fn all_dispatches(&self) -> impl Iterator<Item = &Dispatch> {
+        self.dispatches.iter().chain(self.pooled.iter().flatten())
+    }
+
     /// Pixels to the network's input.
     pub(super) fn preprocess(output: Layout, output_slot: usize, limits: &Limits) -> Step {
         let params = vec![output.width as u32, output.height as u32];
@@ -201,7 +206,7 @@ impl Step {
 
     /// Whether an adapter launches and holds all of it.
     pub(super) fn check(&self, batch: usize, limits: &Limits) -> Result<(), String> {
-        for dispatch in self.dispatches.iter().chain(self.pooled.iter().flatten()) {
+        for dispatch in self.all_dispatches() {
             let [x, y, z] = dispatch.workgroups(batch);
             if [x, y, z].into_iter().max() > Some(limits.max_workgroups) {
                 let (name, limit) = (dispatch.shader.name(), limits.max_workgroups);
