@@ -5,7 +5,7 @@ mod support;
 use support::plans::{LAVAPIPE, vgg16};
 use vgg_wgpu::ops::winograd::Filtering;
 use vgg_wgpu::ops::{Activation, Dense, Op};
-use vgg_wgpu::plan::{Chunk, Dispatch, Growth, Limits, MAX_LOOP_STEPS, Plan, Shader, Step};
+use vgg_wgpu::plan::{Chunk, Dispatch, Growth, Limits, MAX_LOOP_STEPS, Method, Plan, Product, Shader, Step};
 use vgg_wgpu::{Error, Network, Node, Parameter, Shape};
 
 fn refusal(limits: Limits, batch: Option<usize>) -> String {
@@ -114,6 +114,16 @@ fn winograds_transforms_are_bounded_and_cover_the_batch_once() {
     // A smaller batch leaves chunks out.
     let last = plan.steps[2].dispatches.last().expect("stages");
     assert_eq!((last.workgroups(7)[1], last.workgroups(8)[1] > 0), (0, true));
+}
+
+/// A block has 64 tiles. F(7x7) has 16 of a map of 28 x 28, so with two samples half of what is computed is thrown away.
+#[test]
+fn methods_are_timed_with_samples_that_fill_what_they_compute_at_once() {
+    let least = |method: Method, side| method.least_samples(Shape::Map { h: side, w: side, c: 512 });
+    let winograd = |filtering| Method::Winograd(filtering, Product::Broadcast);
+    assert_eq!([224, 28, 14].map(|side| least(winograd(Filtering::F7), side)), [1, 4, 16]);
+    assert_eq!([224, 28, 14].map(|side| least(winograd(Filtering::F4), side)), [1, 2, 4]);
+    assert_eq!(least(Method::Direct, 14), 1);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
@@ -29,7 +30,7 @@ pub struct GpuExecutor {
     network: Network,
     plan: Plan,
     device: String,
-    pub(super) context: Context,
+    pub(super) context: Arc<Context>,
     slots: Vec<Texture>,
     pixels: Option<wgpu::Buffer>,
     steps: Vec<Launches>,
@@ -83,19 +84,19 @@ impl GpuExecutor {
     #[doc(hidden)]
     pub fn with_guard(network: Network, adapter: &Adapter, batch: Option<usize>, guard: usize) -> Result<GpuExecutor> {
         let plan = adapter.plan(&network, batch)?;
-        let context = Context::open(adapter)?;
+        let context = Arc::new(Context::open(adapter)?);
         GpuExecutor::compiled(network, plan, context, adapter.describe(), guard, StepWeights::load)
     }
 
     /// For measuring: all weights are zeros that were never read.
-    pub(super) fn without_weights(context: Context, network: Network, plan: Plan) -> Result<GpuExecutor> {
+    pub(super) fn without_weights(context: Arc<Context>, network: Network, plan: Plan) -> Result<GpuExecutor> {
         GpuExecutor::compiled(network, plan, context, String::new(), 0, |op| Ok(StepWeights::zeros(op)))
     }
 
     fn compiled(
         network: Network,
         plan: Plan,
-        context: Context,
+        context: Arc<Context>,
         device: String,
         guard: usize,
         load: LoadWeights,
@@ -152,11 +153,6 @@ impl GpuExecutor {
         let submission = self.context.queue.submit([encoder.finish()]);
         self.context.wait_for(submission)?;
         Ok(start.elapsed().as_secs_f64())
-    }
-
-    /// The device, for another network.
-    pub(super) fn into_context(self) -> Context {
-        self.context
     }
 
     /// Reads and uploads the weights, those of a step while another thread reads the next one's.

@@ -62,6 +62,14 @@ impl Method {
         }
     }
 
+    /// Samples of `output` of which its time can be told: fewer are computed in blocks that they do not fill.
+    pub fn least_samples(self, output: Shape) -> usize {
+        match (self, output) {
+            (Method::Winograd(filtering, _), Shape::Map { h, w, .. }) => winograd::samples_of_block(filtering, [h, w]),
+            _ => 1,
+        }
+    }
+
     /// The ways that an adapter can compute `op`, the one first that is taken where none was measured: what workgroup memory
     /// does for it is predicted for hardware.
     pub(super) fn candidates(op: &Op, from: Layout, to: Layout, limits: &Limits) -> Vec<Method> {

@@ -82,6 +82,12 @@ impl Tiles {
     }
 }
 
+/// Samples of a map of `size` whose tiles fill a block.
+pub fn samples_of_block(filtering: Filtering, size: [usize; 2]) -> usize {
+    let tiles: usize = size.map(|size| size.div_ceil(filtering.out())).iter().product();
+    BLOCK.div_ceil(tiles.max(1))
+}
+
 fn product_quads(to: Layout) -> usize {
     to.quads().next_multiple_of(PRODUCT_QUADS)
 }

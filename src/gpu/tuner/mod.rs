@@ -4,6 +4,7 @@ mod cache;
 
 use std::collections::HashMap;
 use std::iter;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::context::Context;
@@ -11,7 +12,7 @@ use super::{Adapter, GpuExecutor};
 use crate::network::Node;
 use crate::ops::{self, Activation, Op, Window};
 use crate::plan::{Choices, Method, Plan, Task};
-use crate::{Error, Network, Parameter, Result, Shape};
+use crate::{Network, Parameter, Result, Shape};
 
 /// When adapters are measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,16 +38,17 @@ const HOPELESS_SECONDS: f64 = 5e-4;
 /// Nor is another tile tried of a kind of method that is so many times slower than another on the same layer.
 const HOPELESS_KIND: f64 = 3.0;
 
-/// Nor does a method run again that is so many times slower than another, where a run is as long as [`LONG_BATCH`].
+/// Nor does a method run again that is so many times slower than another, where a run is longer than [`LONG_BATCH`]; nor with
+/// many samples, where a single one takes so much longer than as many of the other.
 const HOPELESS_RUN: f64 = 2.0;
 
 /// A batch that takes longer than this, in seconds, is measured by half of it, or less.
 const LONG_BATCH: f64 = 0.1;
 
-/// Runs of which the fastest counts, and the seconds after which no more are begun: whatever else the machine does makes a run
-/// slower, never faster.
+/// Runs of each of two methods, of which the fastest counts, and the seconds after which no more are begun: whatever else the
+/// machine does makes a run slower, never faster. They take turns, because it does so for seconds.
 const RUNS: usize = 3;
-const LONG_RUNS: f64 = 1.1 * LONG_BATCH;
+const LONG_RUNS: f64 = 2.2 * LONG_BATCH;
 
 /// What was found out about one method for one layer shape.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +57,8 @@ pub struct Trial {
     pub layer: String,
     /// The method.
     pub method: Method,
-    /// Seconds a sample; none where it was not tried, because it is hopeless or time was up.
+    /// Seconds a sample, when it ran in turns with another, the last time; none where it was not tried, because it is hopeless
+    /// or time was up.
     pub seconds: Option<f64>,
     /// Whether it is the one taken.
     pub chosen: bool,
@@ -94,19 +97,9 @@ pub fn tune(
     Ok(tuning)
 }
 
-/// Seconds that a method takes for one layer shape.
-#[derive(Debug, Clone, Copy)]
-struct Times {
-    /// For a batch of one sample.
-    of_one: f64,
-    /// For each sample of a larger batch.
-    per_sample: f64,
-}
-
 struct Tuner<'a> {
     adapter: &'a Adapter,
-    /// None after a device error, which ends the tuning.
-    context: Option<Context>,
+    context: Arc<Context>,
     batch: usize,
     deadline: Instant,
     /// Seconds of each kind of method on a small layer.
@@ -116,7 +109,7 @@ struct Tuner<'a> {
 impl<'a> Tuner<'a> {
     fn open(adapter: &'a Adapter, network: &Network, batch: Option<usize>) -> Result<Tuner<'a>> {
         let batch = adapter.plan(network, batch)?.batch;
-        let (context, deadline) = (Some(Context::open(adapter)?), Instant::now() + BUDGET);
+        let (context, deadline) = (Arc::new(Context::open(adapter)?), Instant::now() + BUDGET);
         Ok(Tuner { adapter, context, batch, deadline, probes: HashMap::new() })
     }
 
@@ -141,34 +134,39 @@ impl<'a> Tuner<'a> {
 
     /// The fastest of `methods` for a node, and the seconds a sample of each.
     fn best(&mut self, node: &Node, methods: &[Method]) -> Result<(Method, Vec<Option<f64>>)> {
-        // A dense layer's time is its weights', which are read once for a batch.
-        let mut samples = matches!(node.op, Op::Dense(_)).then_some(self.batch);
-        let mut best: Option<(Method, Times)> = None;
-        let mut kinds: HashMap<Method, f64> = HashMap::new();
-        let mut all = Vec::new();
-        for &method in methods {
-            // The first is the predicted one, and measured whatever the probe says of it: that may look unlike the layer.
-            let is_skipped = match best {
-                None => false,
-                Some((_, fastest)) => {
-                    let limit = HOPELESS_KIND * fastest.per_sample;
-                    Instant::now() > self.deadline
-                        || kinds.get(&method.kind()).is_some_and(|&seconds| seconds > limit)
-                        || self.is_hopeless(node, method, methods)?
-                }
-            };
+        let mut all = vec![None; methods.len()];
+        // The first is the predicted one, and measured whatever the probe says of it: that may look unlike the layer.
+        let (mut best, mut executor) = (0, self.executor(node, methods[0])?);
+        let (n, mut fastest) = self.samples(&executor, self.least_samples(node, methods))?;
+        all[best] = Some(fastest);
+        let mut kinds = HashMap::from([(methods[best].kind(), fastest)]);
+        for (index, &method) in methods.iter().enumerate().skip(1) {
+            let is_skipped = Instant::now() > self.deadline
+                || kinds.get(&method.kind()).is_some_and(|&seconds| seconds > HOPELESS_KIND * fastest)
+                || self.is_hopeless(node, method, methods)?;
             if is_skipped {
-                all.push(None);
                 continue;
             }
-            let times = self.times(node, method, best.map(|(_, fastest)| fastest), &mut samples)?;
-            if best.is_none_or(|(_, fastest)| times.per_sample < fastest.per_sample) {
-                best = Some((method, times));
+            let other = self.executor(node, method)?;
+            let [seconds, of_best] = compare(&other, &executor, fastest, n)?;
+            (all[index], all[best]) = (Some(seconds), Some(of_best));
+            kinds.insert(method.kind(), seconds);
+            fastest = of_best;
+            if seconds < of_best {
+                (best, executor, fastest) = (index, other, seconds);
             }
-            kinds.insert(method.kind(), times.per_sample);
-            all.push(Some(times.per_sample));
         }
-        Ok((best.map_or(methods[0], |(method, _)| method), all))
+        Ok((methods[best], all))
+    }
+
+    /// Of which the time of each method can be told.
+    fn least_samples(&self, node: &Node, methods: &[Method]) -> usize {
+        let least = match node.op {
+            // A dense layer's time is its weights', which are read once for a batch.
+            Op::Dense(_) => self.batch,
+            _ => methods.iter().map(|method| method.least_samples(node.output)).max().unwrap_or(1),
+        };
+        least.min(self.batch)
     }
 
     /// Whether a method of this kind is much slower than another of `methods` on a layer so small that it cannot hurt.
@@ -185,65 +183,73 @@ impl<'a> Tuner<'a> {
         if let Some(&seconds) = self.probes.get(&kind) {
             return Ok(seconds);
         }
-        let seconds = self.times(&small(&node.op), kind, None, &mut Some(1))?.per_sample;
+        let executor = self.executor(&small(&node.op), kind)?;
+        let mut seconds = f64::INFINITY;
+        for _ in 0..RUNS {
+            seconds = seconds.min(executor.time(1)?);
+        }
         self.probes.insert(kind, seconds);
         Ok(seconds)
     }
 
-    /// As many samples of a batch as [`LONG_BATCH`] has time for, where one takes `seconds`: halves of halves of it, because
-    /// that keeps whole the blocks of tiles that a batch fills, and the smallest first, because twice the samples of less
-    /// than a block take no longer.
-    fn samples(&self, executor: &GpuExecutor, mut seconds: f64) -> Result<usize> {
-        let halves: Vec<_> = iter::successors(Some(self.batch), |n| Some(n / 2).filter(|&n| n > 0)).collect();
-        let mut taken = 1;
-        for n in halves.into_iter().rev().skip(1) {
-            if seconds * n as f64 / taken as f64 > LONG_BATCH {
-                break;
-            }
-            // The first run is also the first to touch the memory of so many.
-            executor.time(n)?;
-            (taken, seconds) = (n, executor.time(n)?);
-        }
-        Ok(taken)
-    }
-
-    /// In batches of `samples`, which are decided by the first method where they are not given. `fastest` is another
-    /// method's.
-    fn times(
-        &mut self,
-        node: &Node,
-        method: Method,
-        fastest: Option<Times>,
-        samples: &mut Option<usize>,
-    ) -> Result<Times> {
+    /// A node's method, compiled. Shaders are compiled when they are made or first run; of the budget that takes nothing,
+    /// because it lasts.
+    fn executor(&mut self, node: &Node, method: Method) -> Result<GpuExecutor> {
+        let start = Instant::now();
         let network = Network { input: node.input, preprocess: None, nodes: vec![node.clone()] };
         let mut choices = Choices::default();
         choices.0.extend(Task::of(&node.op, node.input).map(|task| (task, method)));
         let plan = Plan::with_choices(&network, &self.adapter.limits(), Some(self.batch), &choices)?;
-        let context = self.context.take().ok_or_else(|| Error::Device("the GPU failed while it was tuned".into()))?;
-        // Shaders are compiled when they are made or first run; of the budget that takes nothing, because it lasts.
-        let compiling = Instant::now();
-        let executor = GpuExecutor::without_weights(context, network, plan)?;
+        let executor = GpuExecutor::without_weights(Arc::clone(&self.context), network, plan)?;
         executor.time(1)?;
-        self.deadline += compiling.elapsed();
-        let of_one = executor.time(1)?;
-        let n = match *samples {
-            Some(n) => n,
-            None => *samples.insert(self.samples(&executor, of_one)?),
-        };
-        let is_last = fastest.is_some_and(|fastest| of_one > LONG_BATCH.max(HOPELESS_RUN * fastest.of_one));
-        let runs = if is_last { 0 } else { RUNS };
-        let mut per_sample = if n == 1 || is_last { of_one } else { f64::INFINITY };
-        let start = Instant::now();
-        for _ in 0..runs {
-            per_sample = per_sample.min(executor.time(n)? / n as f64);
-            if start.elapsed().as_secs_f64() > LONG_RUNS {
-                break;
+        self.deadline += start.elapsed();
+        Ok(executor)
+    }
+
+    /// At least `least` samples of a batch, and as many as [`LONG_BATCH`] has time for: halves of halves of it, because that
+    /// keeps whole the blocks of tiles that a batch fills. And the seconds for each.
+    fn samples(&self, executor: &GpuExecutor, least: usize) -> Result<(usize, f64)> {
+        let mut sizes: Vec<_> = iter::successors(Some(self.batch), |n| Some(n / 2).filter(|&n| n >= least)).collect();
+        let mut taken = sizes.pop().unwrap_or(self.batch);
+        loop {
+            touch(executor, taken)?;
+            let seconds = executor.time(taken)? / taken as f64;
+            match sizes.pop() {
+                Some(n) if seconds * n as f64 <= LONG_BATCH => taken = n,
+                _ => return Ok((taken, seconds)),
             }
         }
-        self.context = Some(executor.into_context());
-        Ok(Times { of_one, per_sample })
     }
+}
+
+/// The first run is the first to touch the memory of so many samples; that of one was when shaders were compiled.
+fn touch(executor: &GpuExecutor, n: usize) -> Result<()> {
+    if n > 1 {
+        executor.time(n)?;
+    }
+    Ok(())
+}
+
+/// Seconds a sample, with `n` of them, of a method and of the best until now, which took `fastest` before.
+fn compare(executor: &GpuExecutor, best: &GpuExecutor, fastest: f64, n: usize) -> Result<[f64; 2]> {
+    if n > 1 {
+        let of_one = executor.time(1)?;
+        if of_one > LONG_BATCH.max(HOPELESS_RUN * fastest * n as f64) {
+            return Ok([of_one, fastest]);
+        }
+        touch(executor, n)?;
+    }
+    let [mut seconds, mut of_best] = [f64::INFINITY; 2];
+    let start = Instant::now();
+    for _ in 0..RUNS {
+        seconds = seconds.min(executor.time(n)? / n as f64);
+        of_best = of_best.min(best.time(n)? / n as f64);
+        let is_hopeless = seconds > HOPELESS_RUN * of_best && seconds * n as f64 > LONG_BATCH;
+        if is_hopeless || start.elapsed().as_secs_f64() > LONG_RUNS {
+            break;
+        }
+    }
+    Ok([seconds, of_best])
 }
 
 /// A node of the same kind with just enough to do that a method shows what it is: 29 or 4 million operations.
