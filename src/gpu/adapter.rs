@@ -83,6 +83,12 @@ impl Adapter {
         &self.choices
     }
 
+    /// Whether its driver compiles all of a device's shaders on one thread, while other cores have nothing to do: Mesa's
+    /// rasteriser does.
+    pub(super) fn compiles_on_one_thread(&self) -> bool {
+        !self.is_hardware()
+    }
+
     /// Plans `network` for it, as [`Plan::with_choices`] does.
     pub fn plan(&self, network: &Network, batch: Option<usize>) -> Result<Plan> {
         Plan::with_choices(network, &self.limits(), batch, &self.choices)

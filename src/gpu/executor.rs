@@ -1,6 +1,7 @@
 //! A plan on a device: textures, pipelines and bind groups made once; one encoder and one submission a batch.
 
 use std::collections::{HashSet, VecDeque};
+use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 use std::thread;
@@ -76,37 +77,52 @@ impl GpuExecutor {
     /// Plans `network` for `adapter`, compiles the shaders and uploads the weights, one parameter at a time. `batch` asks
     /// for a batch size instead of the plan's own choice. Errors are [`Error::Device`], and those of reading the weights.
     pub fn new(network: Network, adapter: &Adapter, batch: Option<usize>) -> Result<GpuExecutor> {
-        GpuExecutor::with_guard(network, adapter, batch, 0)
+        let helper = adapter.compiles_on_one_thread().then_some(adapter);
+        GpuExecutor::open(network, adapter, batch, 0, helper)
     }
 
     /// For tests: every activation texture is `guard` texels wider and higher, and has `guard` layers more, than planned,
     /// all filled with NaN. Reading there spoils results, writing there is found by [`GpuExecutor::guards_hold`].
     #[doc(hidden)]
     pub fn with_guard(network: Network, adapter: &Adapter, batch: Option<usize>, guard: usize) -> Result<GpuExecutor> {
+        GpuExecutor::open(network, adapter, batch, guard, None)
+    }
+
+    fn open(
+        network: Network,
+        adapter: &Adapter,
+        batch: Option<usize>,
+        guard: usize,
+        helper: Option<&Adapter>,
+    ) -> Result<GpuExecutor> {
         let plan = adapter.plan(&network, batch)?;
         let context = Arc::new(Context::open(adapter)?);
-        GpuExecutor::compiled(network, plan, context, adapter.describe(), guard, StepWeights::load)
+        let mut executor = GpuExecutor::unprepared(network, plan, context, adapter.describe(), guard)?;
+        executor.steps = executor.compile(StepWeights::load, helper)?;
+        Ok(executor)
     }
 
     /// For measuring: all weights are zeros that were never read.
     pub(super) fn without_weights(context: Arc<Context>, network: Network, plan: Plan) -> Result<GpuExecutor> {
-        GpuExecutor::compiled(network, plan, context, String::new(), 0, |op| Ok(StepWeights::zeros(op)))
+        let mut executor = GpuExecutor::unprepared(network, plan, context, String::new(), 0)?;
+        executor.steps = executor.compile(|op| Ok(StepWeights::zeros(op)), None)?;
+        Ok(executor)
     }
 
-    fn compiled(
+    /// With all that it needs but weights and shaders.
+    fn unprepared(
         network: Network,
         plan: Plan,
         context: Arc<Context>,
         device: String,
         guard: usize,
-        load: LoadWeights,
     ) -> Result<GpuExecutor> {
         let slots = slots(&plan, &context, guard)?;
         let pixels = plan
             .pixel_bytes
             .map(|bytes| context.buffer("vgg.pixels", &vec![0; bytes as usize], wgpu::BufferUsages::STORAGE));
         let readbacks = [(); DEPTH].map(|()| readback(&context, plan.output().0, plan.batch));
-        let mut executor = GpuExecutor {
+        Ok(GpuExecutor {
             network,
             plan,
             device,
@@ -117,9 +133,7 @@ impl GpuExecutor {
             readbacks,
             under_way: VecDeque::new(),
             submitted: 0,
-        };
-        executor.steps = executor.compile(load)?;
-        Ok(executor)
+        })
     }
 
     /// The plan that it runs.
@@ -155,8 +169,9 @@ impl GpuExecutor {
         Ok(start.elapsed().as_secs_f64())
     }
 
-    /// Reads and uploads the weights, those of a step while another thread reads the next one's.
-    fn compile(&self, load: LoadWeights) -> Result<Vec<Launches>> {
+    /// Reads and uploads the weights, those of a step while another thread reads the next one's. Where there is a `helper`, it
+    /// helps to compile.
+    fn compile(&self, load: LoadWeights, helper: Option<&Adapter>) -> Result<Vec<Launches>> {
         thread::scope(|scope| {
             let (sender, loaded) = bounded(1);
             let load = move || {
@@ -166,6 +181,13 @@ impl GpuExecutor {
             thread::Builder::new()
                 .spawn_scoped(scope, load)
                 .map_err(|source| Error::Thread { purpose: "read the weights", source })?;
+            if let Some(adapter) = helper {
+                // If it fails, the shaders are compiled here.
+                let help = move || self.help_to_compile(adapter).unwrap_or_default();
+                thread::Builder::new()
+                    .spawn_scoped(scope, help)
+                    .map_err(|source| Error::Thread { purpose: "compile shaders", source })?;
+            }
             // All of them before anything is launched: those whose memory is written here must be the device's by then.
             let kernels = (0..self.plan.steps.len()).map(|index| self.kernels(index)).collect::<Result<Vec<_>>>()?;
             let mut uploads = Uploads::new(&self.context)?;
@@ -184,19 +206,56 @@ impl GpuExecutor {
 
     /// Launches each shader for no samples: drivers that compile one when it is first launched do so while weights are read.
     fn prepare(&self, kernels: &[Kernels]) -> Result<()> {
-        let mut prepared = HashSet::new();
         let mut encoder = self.context.encoder();
-        for (index, step) in self.plan.steps.iter().enumerate() {
-            let weights = self.load(index, |op| Ok(StepWeights::zeros(op)))?;
-            for dispatch in step.launched() {
-                if prepared.insert((dispatch.shader, dispatch.activation)) {
-                    let launch = self.launch(dispatch, &kernels[index], &weights, &self.label(index));
-                    self.encode(&mut encoder, [&launch], 0, None);
-                }
-            }
+        for (step, dispatch) in self.distinct() {
+            self.encode_nothing(&mut encoder, step, dispatch, &kernels[step])?;
         }
         self.context.queue.submit([encoder.finish()]);
         self.context.check()
+    }
+
+    /// Compiles the same shaders on another device, from the last to the first, while this device does from the first to the
+    /// last: it finds those that the other has compiled in the driver's cache.
+    fn help_to_compile(&self, adapter: &Adapter) -> Result<()> {
+        let context = Arc::new(Context::open(adapter)?);
+        let helper = GpuExecutor::unprepared(self.network.clone(), self.plan.clone(), context, String::new(), 0)?;
+        for (step, dispatch) in helper.distinct().into_iter().rev() {
+            let mut encoder = helper.context.encoder();
+            helper.encode_nothing(&mut encoder, step, dispatch, &helper.kernels(step)?)?;
+            helper.context.queue.submit([encoder.finish()]);
+        }
+        helper.context.wait()
+    }
+
+    /// The first dispatch of each shader, and its step: those with the longest sources at the beginning and the end, so that
+    /// two who compile them from either side meet at what is done soon.
+    fn distinct(&self) -> VecDeque<(usize, &Dispatch)> {
+        let mut seen = HashSet::new();
+        let all = self.plan.steps.iter().enumerate().flat_map(|(index, step)| iter::repeat(index).zip(step.launched()));
+        let mut distinct: Vec<_> =
+            all.filter(|(_, dispatch)| seen.insert((dispatch.shader, dispatch.activation))).collect();
+        distinct.sort_by_key(|(_, dispatch)| dispatch.shader.source().len());
+        let mut ordered = VecDeque::new();
+        for (rank, dispatch) in distinct.into_iter().enumerate() {
+            match rank % 2 {
+                0 => ordered.push_front(dispatch),
+                _ => ordered.push_back(dispatch),
+            }
+        }
+        ordered
+    }
+
+    fn encode_nothing(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        step: usize,
+        dispatch: &Dispatch,
+        kernels: &Kernels,
+    ) -> Result<()> {
+        let weights = self.load(step, |op| Ok(StepWeights::zeros(op)))?;
+        let launch = self.launch(dispatch, kernels, &weights, &self.label(step));
+        self.encode(encoder, [&launch], 0, None);
+        Ok(())
     }
 
     /// The node that a step computes: none where it preprocesses.
