@@ -18,7 +18,6 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 @group(0) @binding(4) var<storage, read> channels: array<vec4<f32>>;
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
@@ -28,5 +27,5 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
         return;
     }
     let x = textureLoad(input, thread.xy, thread.z);
-    textureStore(output, thread.xy, thread.z, x * channels[quad] + channels[params.quads + quad]);
+    store_texel(thread.xy, thread.z, x * channels[quad] + channels[params.quads + quad]);
 }

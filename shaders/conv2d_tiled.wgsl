@@ -31,7 +31,6 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 @group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
 @group(0) @binding(4) var<storage, read> channels: array<vec4<f32>>;
 
@@ -79,7 +78,7 @@ fn store(row: u32, quad: u32, sum: vec4<f32>) {
     let q = group.x * TILE_QUADS + quad;
     if pixel_row < pixel_count() && q < params.out_quads {
         let at = output_pixel(pixel_row);
-        textureStore(output, at.xy, at.z * params.out_quads + q, activate(sum + channels[q]));
+        store_texel(at.xy, at.z * params.out_quads + q, activate(sum + channels[q]));
     }
 }
 

@@ -20,7 +20,6 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 
 fn element(index: u32, sample: u32) -> f32 {
     if index >= params.length {
@@ -47,5 +46,5 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
         element(first + 2u, thread.z),
         element(first + 3u, thread.z),
     );
-    textureStore(output, thread.xy, thread.z, value);
+    store_texel(thread.xy, thread.z, value);
 }

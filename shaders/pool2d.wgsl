@@ -20,7 +20,6 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
@@ -44,5 +43,5 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
             }
         }
     }
-    textureStore(output, thread.xy, thread.z, select(largest, sum / count, params.is_average != 0u));
+    store_texel(thread.xy, thread.z, select(largest, sum / count, params.is_average != 0u));
 }

@@ -15,7 +15,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 @group(0) @binding(4) var<storage, read> channels: array<f32>;
 @group(0) @binding(5) var<storage, read> pixels: array<u32>;
 
@@ -31,5 +30,5 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
         return;
     }
     let pixel = (thread.z * params.size.y + thread.y) * params.size.x + thread.x;
-    textureStore(output, thread.xy, thread.z, vec4<f32>(value(pixel, 0u), value(pixel, 1u), value(pixel, 2u), 0.0));
+    store_texel(thread.xy, thread.z, vec4<f32>(value(pixel, 0u), value(pixel, 1u), value(pixel, 2u), 0.0));
 }

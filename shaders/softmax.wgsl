@@ -20,7 +20,6 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 
 // The texel (x, y) and layer (z) of a quad.
 fn place(thread: vec3<u32>, quad: u32, quads: u32) -> vec3<u32> {
@@ -61,6 +60,6 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     let sum = dot(sums, vec4<f32>(1.0));
     for (var quad = 0u; quad < quads; quad++) {
         let at = place(thread, quad, quads);
-        textureStore(output, at.xy, at.z, exponential(values(at, quad) - shift) / sum);
+        store_texel(at.xy, at.z, exponential(values(at, quad) - shift) / sum);
     }
 }

@@ -24,12 +24,11 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 @group(0) @binding(4) var<storage, read> channels: array<vec4<f32>>;
 
 fn store(at: vec2<u32>, layer: u32, value: vec4<f32>) {
     if all(at < params.out_size) {
-        textureStore(output, at, layer, value);
+        store_texel(at, layer, value);
     }
 }
 

@@ -67,10 +67,10 @@ fn add_four(x: Four, y: Four) -> Four {
 }
 
 fn store_four(at: vec2<u32>, sum: Four) {
-    store_texel(at, sum.a);
-    store_texel(at + vec2<u32>(8u, 0u), sum.b);
-    store_texel(at + vec2<u32>(16u, 0u), sum.c);
-    store_texel(at + vec2<u32>(24u, 0u), sum.d);
+    store_texel(at, 0u, sum.a);
+    store_texel(at + vec2<u32>(8u, 0u), 0u, sum.b);
+    store_texel(at + vec2<u32>(16u, 0u), 0u, sum.c);
+    store_texel(at + vec2<u32>(24u, 0u), 0u, sum.d);
 }
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)

@@ -50,7 +50,7 @@ fn store(row: u32, quad: u32, sum: vec4<f32>) {
     let t = group.y * TILE_ROWS + row;
     let q = group.x * TILE_QUADS + quad;
     if t < params.tile_count && q < params.out_quads {
-        store_texel(place(t, group.z, q, params.block_rows), sum);
+        store_texel(place(t, group.z, q, params.block_rows), 0u, sum);
     }
 }
 

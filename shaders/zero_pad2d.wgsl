@@ -17,7 +17,6 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
@@ -30,5 +29,5 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     if all(at < params.in_size) {
         value = textureLoad(input, at, thread.z);
     }
-    textureStore(output, thread.xy, thread.z, value);
+    store_texel(thread.xy, thread.z, value);
 }

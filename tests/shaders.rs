@@ -14,11 +14,13 @@ use vgg_wgpu::ops::winograd::Filtering;
 use vgg_wgpu::plan::{
     BLOCK, CONV2D_3X3_ROWS, CONV2D_IMAGE_TILE, CONV2D_QUADS, CONV2D_ROWS, DENSE_GROUP_QUADS, DENSE_SAMPLES, Product,
 };
-use vgg_wgpu::plan::{Dispatch, Growth, Layout, Limits, Plan, Shader, Step, Tile, WORKGROUP_WIDTH, activation_code};
+use vgg_wgpu::plan::{
+    Dispatch, Growth, Layout, Limits, Output, Plan, Shader, Step, Tile, WORKGROUP_WIDTH, activation_code,
+};
 use vgg_wgpu::plan::{SLAB, SPLIT_BYTES, SPLIT_SAMPLES, SPLIT_THREADS};
 
-fn parse(shader: Shader) -> Module {
-    let source = shader.source();
+fn parse(shader: Shader, output: Output) -> Module {
+    let source = shader.source(output);
     naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{}: {}", shader.name(), e.emit_to_string(&source)))
 }
 
@@ -27,8 +29,8 @@ fn validate(name: &str, module: &Module) -> ModuleInfo {
     validator.validate(module).unwrap_or_else(|problem| panic!("{name}: {problem:?}"))
 }
 
-/// A shader as plans launch it: with an activation, and workgroups of so many rows.
-type Variant = (Shader, u32, usize);
+/// A shader as executors launch it: with an activation, workgroups of so many rows, and a way to write its output.
+type Variant = (Shader, u32, usize, Output);
 
 /// Those that plans of the cases and of VGG16 use with any choice of methods, on a rasteriser and on hardware.
 fn variants() -> BTreeSet<Variant> {
@@ -42,8 +44,9 @@ fn variants() -> BTreeSet<Variant> {
             let limits = family.limits(&limits);
             let plan = Plan::with_choices(network, &limits, Some(*batch), &choices).expect("it fits");
             let dispatches = plan.steps.iter().flat_map(Step::all_dispatches);
-            variants
-                .extend(dispatches.map(|launch| (launch.shader, activation_code(launch.activation), workgroup_rows)));
+            variants.extend(dispatches.flat_map(|launch| {
+                Output::ALL.map(|output| (launch.shader, activation_code(launch.activation), workgroup_rows, output))
+            }));
         }
     }
     for shader in Shader::all() {
@@ -53,8 +56,8 @@ fn variants() -> BTreeSet<Variant> {
 }
 
 /// The variant without overrides, as a driver gets it.
-fn specialise((shader, activation, workgroup_rows): Variant) -> (Module, ModuleInfo) {
-    let (module, name) = (parse(shader), shader.name());
+fn specialise((shader, activation, workgroup_rows, output): Variant) -> (Module, ModuleInfo) {
+    let (module, name) = (parse(shader, output), shader.name());
     let info = validate(name, &module);
     let values = [("WORKGROUP_ROWS", workgroup_rows as f64), ("ACTIVATION", activation.into())];
     let constants: PipelineConstants = values.map(|(name, value)| (name.to_owned(), value)).into();
@@ -170,8 +173,9 @@ const BINDINGS: [&str; 7] = ["params", "input", "output", "weights", "channels",
 
 #[test]
 fn bindings_have_the_numbers_that_the_executor_gives_them() {
-    for shader in Shader::all() {
-        let module = parse(shader);
+    let all = Shader::all().into_iter().flat_map(|shader| Output::ALL.map(|output| (shader, output)));
+    for (shader, written) in all {
+        let module = parse(shader, written);
         let is_own = |space| matches!(space, AddressSpace::Private | AddressSpace::WorkGroup);
         for (_, global) in module.global_variables.iter().filter(|(_, global)| !is_own(global.space)) {
             let (name, binding) = (global.name.as_deref().expect("a name"), global.binding.expect("a binding"));
@@ -179,7 +183,7 @@ fn bindings_have_the_numbers_that_the_executor_gives_them() {
             assert_eq!((binding.group, binding.binding as usize), (0, expected), "{}: {name}", shader.name());
             if name == "output" {
                 let is_buffer = matches!(global.space, AddressSpace::Storage { .. });
-                assert_eq!(is_buffer, shader.writes_buffer(), "{}", shader.name());
+                assert_eq!(is_buffer, written == Output::Buffer, "{}", shader.name());
             }
         }
     }
@@ -188,7 +192,7 @@ fn bindings_have_the_numbers_that_the_executor_gives_them() {
 #[test]
 fn workgroups_and_tiles_are_as_large_as_plans_count_them() {
     for shader in Shader::all() {
-        let (module, name) = (parse(shader), shader.name());
+        let (module, name) = (parse(shader, Output::Texture), shader.name());
         let [entry] = &module.entry_points[..] else { panic!("{name}: one entry point") };
         let [x, y, z] = entry.workgroup_size.map(|size| size as usize);
         match shader {
@@ -264,7 +268,7 @@ fn planned_workgroup_bytes(shader: Shader) -> usize {
 
 /// A dispatch's parameters by the names of the shader's fields.
 fn named_params(dispatch: &Dispatch) -> HashMap<String, Vec<usize>> {
-    let module = parse(dispatch.shader);
+    let module = parse(dispatch.shader, Output::Texture);
     let mut words = dispatch.params.iter().map(|&word| word as usize);
     let named = params(&module).iter().map(|member| {
         let count = module.types[member.ty].inner.size(module.to_ctx()) / 4;
@@ -383,7 +387,6 @@ fn check_transforms(dispatch: &Dispatch, plan: &Plan) {
     let slot = |slot: Option<usize>| plan.slots[slot.expect("both are textures")];
     let (input, output) = (slot(dispatch.slots.input), slot(Some(dispatch.slots.output)));
     assert!(chunk.first + chunk.count <= plan.batch * per_sample, "{name}: {chunk:?} of {}", plan.batch);
-    assert!(!dispatch.shader.writes_buffer() || output.bytes() <= LAVAPIPE.max_binding_bytes, "{name}: {output:?}");
     if let Shader::Conv2dTiled(tile) = dispatch.shader {
         assert_eq!((chunk.first, chunk.count, per_group), (0, plan.batch * per_sample, tile.rows()), "{name}");
         assert_eq!(params["out_size"].iter().product::<usize>(), per_sample, "{name}");
@@ -442,7 +445,7 @@ fn params(module: &Module) -> &[naga::StructMember] {
 #[test]
 fn parameters_are_a_list_of_u32_without_gaps() {
     for shader in Shader::all() {
-        let module = parse(shader);
+        let module = parse(shader, Output::Texture);
         let mut offset = 0;
         for member in params(&module) {
             let inner = &module.types[member.ty].inner;

@@ -12,7 +12,6 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 @group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
 @group(0) @binding(4) var<storage, read> channels: array<vec4<f32>>;
 
@@ -25,6 +24,6 @@ struct KernelPair {
 // The bias is in the sum: lavapipe takes longer to load it than to store.
 fn store(x: u32, y: u32, sample: u32, quad: u32, sum: vec4<f32>) {
     if x < params.out_size.x && y < params.out_size.y && quad < params.out_quads {
-        textureStore(output, vec2<u32>(x, y), sample * params.out_quads + quad, activate(sum));
+        store_texel(vec2<u32>(x, y), sample * params.out_quads + quad, activate(sum));
     }
 }

@@ -15,7 +15,6 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
 @group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
 @group(0) @binding(4) var<storage, read> channels: array<vec4<f32>>;
 
@@ -38,6 +37,6 @@ fn bias(part_quad: u32) -> vec4<f32> {
 fn store(sample: u32, part_quad: u32, sum: vec4<f32>) {
     if sample < params.batch && part_quad < params.quads {
         let quad = params.first_quad + part_quad;
-        textureStore(output, vec2<u32>(quad % params.out_width, quad / params.out_width), sample, activate(sum));
+        store_texel(vec2<u32>(quad % params.out_width, quad / params.out_width), sample, activate(sum));
     }
 }

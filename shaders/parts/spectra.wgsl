@@ -1,7 +1,6 @@
 // Where V and M keep the spectra of Winograd's tiles. Blocks of tiles follow each other down the texture, each with a row
 // for each quad of channels; a row has the block's tiles at the first frequency, then at the second, to the last. So what
-// one thread of the transforms reads or writes is close together, and what neighbouring threads do is adjacent. How they
-// are written, says spectra_texture.wgsl or spectra_buffer.wgsl.
+// one thread of the transforms reads or writes is close together, and what neighbouring threads do is adjacent.
 
 // Tiles of a block.
 const TILE_BLOCK = 64u;

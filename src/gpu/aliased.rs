@@ -10,10 +10,10 @@ use std::ptr::NonNull;
 /// A texture's memory. wgpu does not know whose it is, and puts no barrier between a write into it and a read from the
 /// texture: this is for adapters that finish a dispatch before they begin the next.
 pub struct Memory {
-    /// The texels of the texture's first layer, row by row.
+    /// The texture's texels, row by row.
     pub buffer: wgpu::Buffer,
-    /// Texels from one row's first to the next row's.
-    pub pitch: u32,
+    /// Texels from one row's first to the next row's, and from one layer's to the next layer's.
+    pub pitch: [u32; 2],
     /// Mapped as long as the texture is there.
     texels: NonNull<[f32]>,
     layers: usize,
@@ -26,7 +26,7 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    /// The texels of a layer, in rows of `pitch` texels.
+    /// The texels of a layer, in rows of `pitch[0]` texels.
     ///
     /// # Safety
     /// Nothing that was submitted reads or writes the texture or the buffer while they are in use.
@@ -65,7 +65,7 @@ mod vulkan {
     use wgpu::hal::vulkan::TextureMemory;
 
     use super::Memory;
-    use crate::gpu::context::TEXEL_BYTES;
+    use crate::gpu::context::{TEXEL_BYTES, failed};
     use crate::{Error, Result};
 
     /// Four f32, as all textures have.
@@ -87,10 +87,11 @@ mod vulkan {
 
     /// Such a texture, for a device whose adapter is [`supported`].
     pub fn texture(device: &wgpu::Device, descriptor: &wgpu::TextureDescriptor<'_>) -> Result<(wgpu::Texture, Memory)> {
-        let refused = |problem| {
-            Error::Device(format!(
+        let refused = |problem| match problem {
+            vk::Result::ERROR_OUT_OF_DEVICE_MEMORY | vk::Result::ERROR_OUT_OF_HOST_MEMORY => failed("Out of Memory"),
+            _ => Error::Device(format!(
                 "the GPU gives a texture and a buffer no common memory: {problem}. --device cpu needs no GPU"
-            ))
+            )),
         };
         // SAFETY: the image and the buffer are made as their descriptors say. From here on they are wgpu's, which destroys them
         // and frees the memory when nothing needs them that was submitted.
@@ -102,18 +103,19 @@ mod vulkan {
             let texture = hal.texture_from_raw(parts.image, &of_hal(descriptor), None, memory);
             let texture =
                 device.create_texture_from_hal::<Vulkan>(texture, descriptor, wgpu::TextureUses::UNINITIALIZED);
+            let layers = descriptor.size.depth_or_array_layers;
             let of_buffer = wgpu::BufferDescriptor {
                 label: descriptor.label,
-                size: parts.layer_bytes(descriptor.size),
+                size: u64::from(layers) * parts.layer_pitch,
                 usage: wgpu::BufferUsages::STORAGE,
                 mapped_at_creation: false,
             };
             let buffer = hal::vulkan::Buffer::from_raw(parts.buffer);
             let buffer = device.create_buffer_from_hal::<Vulkan>(buffer, &of_buffer);
-            let layers = descriptor.size.depth_or_array_layers as usize;
+            let layers = layers as usize;
             let memory = Memory {
                 buffer,
-                pitch: (parts.row_bytes / TEXEL_BYTES as u64) as u32,
+                pitch: [parts.row_bytes, parts.layer_pitch].map(|bytes| (bytes / TEXEL_BYTES as u64) as u32),
                 texels: NonNull::slice_from_raw_parts(
                     parts.texels,
                     layers * parts.layer_pitch as usize / size_of::<f32>(),
@@ -143,7 +145,7 @@ mod vulkan {
         }
     }
 
-    /// What Vulkan has made and nobody owns yet: an image and a buffer of its first layer, in the same memory.
+    /// What Vulkan has made and nobody owns yet: an image and a buffer in the same memory.
     struct Parts<'a> {
         device: &'a ash::Device,
         image: vk::Image,
@@ -176,11 +178,10 @@ mod vulkan {
                 if layout.offset != 0 || [parts.row_bytes, parts.layer_pitch].iter().any(|pitch| pitch % texel != 0) {
                     return Err(vk::Result::ERROR_FORMAT_NOT_SUPPORTED);
                 }
-                let buffer = vk::BufferCreateInfo::default()
-                    .size(parts.layer_bytes(size))
-                    .usage(vk::BufferUsageFlags::STORAGE_BUFFER);
+                let bytes = u64::from(size.depth_or_array_layers) * parts.layer_pitch;
+                let buffer = vk::BufferCreateInfo::default().size(bytes).usage(vk::BufferUsageFlags::STORAGE_BUFFER);
                 parts.buffer = device.create_buffer(&buffer, None)?;
-                parts.bind(hal, u64::from(size.depth_or_array_layers) * parts.layer_pitch)?;
+                parts.bind(hal, bytes)?;
                 Ok(parts)
             }
         }

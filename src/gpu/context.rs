@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::Adapter;
 use super::aliased::{self, Memory};
 use crate::ops::Activation;
-use crate::plan::{Shader, TextureSize, activation_code};
+use crate::plan::{Output, Shader, TextureSize, activation_code};
 use crate::{Error, Result};
 
 /// The bytes of a texel: four f32.
@@ -30,7 +30,7 @@ pub struct Context {
     aliases: bool,
     problem: Arc<Mutex<Option<String>>>,
     /// What was compiled, which lasts: plans use a shader many times, and a tuner has many plans.
-    pipelines: Mutex<HashMap<(Shader, Activation), wgpu::ComputePipeline>>,
+    pipelines: Mutex<HashMap<(Shader, Activation, Output), wgpu::ComputePipeline>>,
 }
 
 impl Context {
@@ -72,9 +72,7 @@ impl Context {
     pub fn check(&self) -> Result<()> {
         match &*self.problem.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) {
             None => Ok(()),
-            Some(problem) => Err(Error::Device(format!(
-                "the GPU failed: {problem}. A smaller --batch needs less memory; --device cpu needs no GPU"
-            ))),
+            Some(problem) => Err(failed(problem)),
         }
     }
 
@@ -148,16 +146,19 @@ impl Context {
     }
 
     /// A shader with an activation, compiled when it is first asked for.
-    pub fn pipeline(&self, shader: Shader, activation: Activation) -> wgpu::ComputePipeline {
+    pub fn pipeline(&self, shader: Shader, activation: Activation, output: Output) -> wgpu::ComputePipeline {
         let mut pipelines = self.pipelines.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        pipelines.entry((shader, activation)).or_insert_with(|| self.compile(shader, activation)).clone()
+        pipelines
+            .entry((shader, activation, output))
+            .or_insert_with(|| self.compile(shader, activation, output))
+            .clone()
     }
 
-    fn compile(&self, shader: Shader, activation: Activation) -> wgpu::ComputePipeline {
+    fn compile(&self, shader: Shader, activation: Activation, output: Output) -> wgpu::ComputePipeline {
         let name = shader.name();
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(name),
-            source: wgpu::ShaderSource::Wgsl(shader.source().into()),
+            source: wgpu::ShaderSource::Wgsl(shader.source(output).into()),
         };
         // SAFETY: without the checks, a shader must keep within its textures and buffers, and end its loops, by itself.
         // Each one's header says how its edges are kept; loops run over sizes in its parameters, which come from a plan,
@@ -179,6 +180,12 @@ impl Context {
             cache: None,
         })
     }
+}
+
+/// What a device's problem is to whoever runs the program.
+pub fn failed(problem: &str) -> Error {
+    let advice = "A smaller --batch needs less memory; --device cpu needs no GPU";
+    Error::Device(format!("the GPU failed: {problem}. {advice}"))
 }
 
 /// Of a texture that shaders read or write.

@@ -10,6 +10,7 @@ use std::time::Instant;
 use crossbeam_channel::bounded;
 
 use super::Adapter;
+use super::aliased::Memory;
 use super::context::{Context, TEXEL_BYTES, Texture};
 use super::guard;
 use super::uploads::Uploads;
@@ -17,7 +18,7 @@ use super::weights::{Kernels, StepWeights, preprocess_table};
 use crate::executor::{Executor, Input, batch_len};
 use crate::network::Node;
 use crate::ops::Op;
-use crate::plan::{Dispatch, Layout, Plan, Shader, Step, TextureSize};
+use crate::plan::{Dispatch, Layout, Output, Plan, Shader, Step, TextureSize};
 use crate::{Error, Network, Result, Tensor};
 
 /// Batches that may be under way: while one is read back, the next computes.
@@ -232,9 +233,10 @@ impl GpuExecutor {
     fn distinct(&self) -> VecDeque<(usize, &Dispatch)> {
         let mut seen = HashSet::new();
         let all = self.plan.steps.iter().enumerate().flat_map(|(index, step)| iter::repeat(index).zip(step.launched()));
-        let mut distinct: Vec<_> =
-            all.filter(|(_, dispatch)| seen.insert((dispatch.shader, dispatch.activation))).collect();
-        distinct.sort_by_key(|(_, dispatch)| dispatch.shader.source().len());
+        let mut distinct: Vec<_> = all
+            .filter(|(_, dispatch)| seen.insert((dispatch.shader, dispatch.activation, self.output_by(dispatch))))
+            .collect();
+        distinct.sort_by_key(|(_, dispatch)| dispatch.shader.source(self.output_by(dispatch)).len());
         let mut ordered = VecDeque::new();
         for (rank, dispatch) in distinct.into_iter().enumerate() {
             match rank % 2 {
@@ -294,7 +296,8 @@ impl GpuExecutor {
     }
 
     fn launch(&self, dispatch: &Dispatch, kernels: &Kernels, weights: &StepWeights, label: &str) -> Launch {
-        let pipeline = self.context.pipeline(dispatch.shader, dispatch.activation);
+        let memory = self.output_memory(dispatch);
+        let pipeline = self.context.pipeline(dispatch.shader, dispatch.activation, self.output_by(dispatch));
         let view = |texture: &wgpu::Texture| {
             texture.create_view(&wgpu::TextureViewDescriptor {
                 dimension: Some(wgpu::TextureViewDimension::D2Array),
@@ -303,10 +306,8 @@ impl GpuExecutor {
         };
         let params = self.uniform(label, &dispatch.params);
         let input = dispatch.slots.input.map(|slot| view(&self.slots[slot].texture));
-        let output = &self.slots[dispatch.slots.output];
-        let memory = output.memory.as_ref().filter(|_| dispatch.shader.writes_buffer());
-        let pitch = memory.map(|memory| self.uniform(label, &[memory.pitch]));
-        let output = view(&output.texture);
+        let pitch = memory.map(|memory| self.uniform(label, &memory.pitch));
+        let output = view(&self.slots[dispatch.slots.output].texture);
         let kernel = dispatch.weights.map(|part| view(&kernels[&part].texture));
         let channels = dispatch.shader.reads_channels().then(|| {
             let values = weights.channels(dispatch.weights.map(|part| part.quads));
@@ -332,6 +333,16 @@ impl GpuExecutor {
             entries: &entries,
         });
         Launch { pipeline, bindings, dispatch: dispatch.clone() }
+    }
+
+    /// The memory that a dispatch writes its output into, where that is a buffer which shaders take.
+    fn output_memory(&self, dispatch: &Dispatch) -> Option<&Memory> {
+        let largest = self.context.device.limits().max_storage_buffer_binding_size;
+        self.slots[dispatch.slots.output].memory.as_ref().filter(|memory| memory.buffer.size() <= largest)
+    }
+
+    fn output_by(&self, dispatch: &Dispatch) -> Output {
+        self.output_memory(dispatch).map_or(Output::Texture, |_| Output::Buffer)
     }
 
     fn uniform(&self, label: &str, words: &[u32]) -> wgpu::Buffer {
@@ -416,25 +427,16 @@ impl GpuExecutor {
     }
 }
 
-/// The textures of a plan, larger by `guard`; with their memory where a shader writes into it.
+/// The textures of a plan, larger by `guard`.
 fn slots(plan: &Plan, context: &Context, guard: usize) -> Result<Vec<Texture>> {
-    let slot = |(slot, &planned): (usize, &TextureSize)| {
-        let size = guard::around(planned, guard);
-        let written = plan
-            .steps
-            .iter()
-            .flat_map(Step::all_dispatches)
-            .any(|dispatch| dispatch.shader.writes_buffer() && dispatch.slots.output == slot);
-        let slot = match written {
-            true => context.memory_texture(SLOT, size)?,
-            false => Texture { texture: context.texture(SLOT, size), memory: None },
-        };
+    let slot = |&planned: &TextureSize| {
+        let slot = context.memory_texture(SLOT, guard::around(planned, guard))?;
         if guard > 0 {
             guard::fill(context, &slot.texture);
         }
         Ok(slot)
     };
-    plan.slots.iter().enumerate().map(slot).collect()
+    plan.slots.iter().map(slot).collect()
 }
 
 impl Executor for GpuExecutor {

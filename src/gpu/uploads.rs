@@ -49,7 +49,7 @@ impl<'a> Uploads<'a> {
     ) -> Result<()> {
         match &mut texture.memory {
             Some(memory) => {
-                let pitch = memory.pitch as usize * 4;
+                let pitch = memory.pitch[0] as usize * 4;
                 // SAFETY: weights are read by shaders when all of them are there.
                 let texels = unsafe { memory.layer(layer) };
                 texels.par_chunks_mut(pitch).take(size.height).enumerate().for_each(|(index, row)| {

@@ -13,7 +13,7 @@ mod winograd;
 
 pub use layout::{Layout, TextureSize};
 pub use method::{Choices, Method, Task};
-pub use shader::Shader;
+pub use shader::{Output, Shader};
 pub use step::{CONV2D_3X3_ROWS, CONV2D_IMAGE_TILE, CONV2D_QUADS, CONV2D_ROWS, DENSE_GROUP_QUADS, DENSE_SAMPLES};
 pub use step::{Chunk, Dispatch, DispatchSlots, Growth, Step, Weights, activation_code};
 pub use step::{SPLIT_BYTES, SPLIT_SAMPLES, SPLIT_THREADS};
@@ -50,8 +50,7 @@ pub struct Limits {
     /// the processor's cache, enough to keep all of it busy.
     pub chunk_bytes: usize,
     /// Whether the [`WORKGROUP_WIDTH`] threads of a workgroup's row are, in their order, the first lanes of a subgroup, and
-    /// shaders may hand values from one to the others. On such adapters, which are rasterisers, shaders may write into a
-    /// texture's memory as into a buffer of at most [`Limits::max_binding_bytes`].
+    /// shaders may hand values from one to the others.
     pub broadcasts_between_threads: bool,
 }
 

@@ -34,6 +34,18 @@ pub enum Shader {
     ZeroPad2d,
 }
 
+/// How a shader writes the texture that its output is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Output {
+    Texture,
+    /// By a buffer that has its memory.
+    Buffer,
+}
+
+impl Output {
+    pub const ALL: [Output; 2] = [Output::Texture, Output::Buffer];
+}
+
 impl Shader {
     /// Every shader there is, with every tile.
     pub fn all() -> Vec<Shader> {
@@ -128,21 +140,10 @@ impl Shader {
         }
     }
 
-    /// Whether it writes into the buffer that has its output's memory, not into the texture.
-    pub fn writes_buffer(self) -> bool {
-        match self {
-            Shader::WinogradInput(filtering) => filtering == Filtering::F7,
-            Shader::WinogradProductBroadcast | Shader::WinogradProductHalf => true,
-            _ => false,
-        }
-    }
-
     /// What several shaders share, this one among them.
     fn parts(self) -> &'static [&'static str] {
         const CONV2D: &str = include_str!("../../shaders/parts/conv2d.wgsl");
         const SPECTRA: &str = include_str!("../../shaders/parts/spectra.wgsl");
-        const SPECTRA_TEXTURE: &str = include_str!("../../shaders/parts/spectra_texture.wgsl");
-        const SPECTRA_BUFFER: &str = include_str!("../../shaders/parts/spectra_buffer.wgsl");
         const KERNELS: &str = include_str!("../../shaders/parts/kernels.wgsl");
         const KERNELS_BROADCAST: &str = include_str!("../../shaders/parts/kernels_broadcast.wgsl");
         const KERNEL_PAIR: &str = include_str!("../../shaders/parts/kernel_pair.wgsl");
@@ -173,22 +174,22 @@ impl Shader {
             Shader::Dense => &[DENSE, SAMPLES],
             Shader::DenseBroadcast => &[DENSE, SAMPLES_BROADCAST],
             Shader::DenseSplit => &[DENSE],
-            Shader::WinogradInput(Filtering::F4) => &[SPECTRA, SPECTRA_TEXTURE, PIXEL, FORWARD_4],
-            Shader::WinogradInput(Filtering::F7) => &[SPECTRA, SPECTRA_BUFFER, PIXEL, FORWARD_7],
+            Shader::WinogradInput(Filtering::F4) => &[SPECTRA, PIXEL, FORWARD_4],
+            Shader::WinogradInput(Filtering::F7) => &[SPECTRA, PIXEL, FORWARD_7],
             Shader::WinogradOutput(Filtering::F4) => &[SPECTRA, INVERSE_4, TILE_WHOLE_4],
             Shader::WinogradOutput(Filtering::F7) => &[SPECTRA, INVERSE_7, TILE_WHOLE_7],
             Shader::WinogradOutputPooled(Filtering::F4) => &[SPECTRA, INVERSE_4, TILE_POOLED_4],
             Shader::WinogradOutputPooled(Filtering::F7) => &[SPECTRA, INVERSE_7, TILE_POOLED_7],
-            Shader::WinogradProduct => &[SPECTRA, SPECTRA_TEXTURE, KERNEL, KERNELS, TILES_64],
-            Shader::WinogradProductBroadcast => &[SPECTRA, SPECTRA_BUFFER, HAND_OUT, KERNELS_BROADCAST, TILES_64],
-            Shader::WinogradProductHalf => &[SPECTRA, SPECTRA_BUFFER, HAND_OUT, KERNELS_BROADCAST, TILES_32],
-            Shader::WinogradProductTiled(_) => &[SPECTRA, SPECTRA_TEXTURE, TILE],
+            Shader::WinogradProduct => &[SPECTRA, KERNEL, KERNELS, TILES_64],
+            Shader::WinogradProductBroadcast => &[SPECTRA, HAND_OUT, KERNELS_BROADCAST, TILES_64],
+            Shader::WinogradProductHalf => &[SPECTRA, HAND_OUT, KERNELS_BROADCAST, TILES_32],
+            Shader::WinogradProductTiled(_) => &[SPECTRA, TILE],
             _ => &[],
         }
     }
 
     /// The WGSL text, with what it shares with other shaders before it.
-    pub fn source(self) -> String {
+    pub fn source(self, output: Output) -> String {
         let text = match self {
             Shader::Activation => include_str!("../../shaders/activation.wgsl"),
             Shader::BatchNorm => include_str!("../../shaders/batch_norm.wgsl"),
@@ -213,7 +214,11 @@ impl Shader {
             Shader::ZeroPad2d => include_str!("../../shaders/zero_pad2d.wgsl"),
         };
         let constants = self.tile().map_or_else(String::new, Tile::constants);
-        let common = [constants.as_str(), include_str!("../../shaders/common.wgsl")];
+        let output = match output {
+            Output::Texture => include_str!("../../shaders/parts/output_texture.wgsl"),
+            Output::Buffer => include_str!("../../shaders/parts/output_buffer.wgsl"),
+        };
+        let common = [constants.as_str(), include_str!("../../shaders/common.wgsl"), output];
         [&common, self.parts(), &[text]].concat().join("\n")
     }
 }

@@ -105,10 +105,7 @@ pub fn takes(op: &ops::Conv2d, filtering: Filtering, from: Layout, to: Layout, l
     let weights = weights_size(filtering, from, to);
     let transform = Tiles::new(filtering, to, quads, 1, limits).transform(quads);
     let sizes = [transform, weights];
-    // In one texture with those of other layers, whose rows may be longer.
-    let longest = TextureSize { width: row_texels(Filtering::F7), ..transform };
     fits && from.quads() <= MAX_LOOP_STEPS
-        && (!limits.broadcasts_between_threads || longest.bytes() <= limits.max_binding_bytes)
         && weights.bytes() <= limits.max_weights_bytes
         && sizes.iter().all(|size| size.check(limits).is_ok())
 }

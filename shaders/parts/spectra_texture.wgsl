@@ -1,6 +1,0 @@
-// A shader's spectra go into a texture.
-@group(0) @binding(2) var output: texture_storage_2d_array<rgba32float, write>;
-
-fn store_texel(at: vec2<u32>, value: vec4<f32>) {
-    textureStore(output, at, 0u, value);
-}
