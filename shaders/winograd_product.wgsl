@@ -29,7 +29,7 @@ struct Params {
 @group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
 @group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
 
-// From eight input channels, four and four, to four output channels.
+// To four output channels, each a column, from four input channels and four more.
 struct Kernels {
     first: mat4x4<f32>,
     second: mat4x4<f32>,
@@ -52,25 +52,40 @@ fn load_four(at: vec2<u32>) -> Four {
     );
 }
 
-// From four input channels and four more to four output channels.
-fn multiply_four(k: Kernels, v: Four, w: Four) -> Four {
-    return Four(
-        k.first * v.a + k.second * w.a,
-        k.first * v.b + k.second * w.b,
-        k.first * v.c + k.second * w.c,
-        k.first * v.d + k.second * w.d,
+// An output channel of four tiles, from four input channels and four more.
+fn dots_four(k: vec4<f32>, l: vec4<f32>, v: Four, w: Four) -> vec4<f32> {
+    return vec4<f32>(
+        dot(k, v.a) + dot(l, w.a),
+        dot(k, v.b) + dot(l, w.b),
+        dot(k, v.c) + dot(l, w.c),
+        dot(k, v.d) + dot(l, w.d),
     );
 }
 
-fn add_four(x: Four, y: Four) -> Four {
-    return Four(x.a + y.a, x.b + y.b, x.c + y.c, x.d + y.d);
+// Four output channels of four tiles.
+fn store_four(at: vec2<u32>, x: vec4<f32>, y: vec4<f32>, z: vec4<f32>, w: vec4<f32>) {
+    let texels = transpose(mat4x4<f32>(x, y, z, w));
+    store_texel(at, 0u, texels[0]);
+    store_texel(at + vec2<u32>(8u, 0u), 0u, texels[1]);
+    store_texel(at + vec2<u32>(16u, 0u), 0u, texels[2]);
+    store_texel(at + vec2<u32>(24u, 0u), 0u, texels[3]);
 }
 
-fn store_four(at: vec2<u32>, sum: Four) {
-    store_texel(at, 0u, sum.a);
-    store_texel(at + vec2<u32>(8u, 0u), 0u, sum.b);
-    store_texel(at + vec2<u32>(16u, 0u), 0u, sum.c);
-    store_texel(at + vec2<u32>(24u, 0u), 0u, sum.d);
+// Four output channels of a thread's tiles.
+struct Quad {
+    x: Channel,
+    y: Channel,
+    z: Channel,
+    w: Channel,
+}
+
+fn add_quad(sum: Quad, k: Kernels, v: Tiles, w: Tiles) -> Quad {
+    return Quad(
+        add(sum.x, k.first[0], k.second[0], v, w),
+        add(sum.y, k.first[1], k.second[1], v, w),
+        add(sum.z, k.first[2], k.second[2], v, w),
+        add(sum.w, k.first[3], k.second[3], v, w),
+    );
 }
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
@@ -82,18 +97,18 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) g
     let first = place(tile, frequency, 0u, params.in_quads);
     let last = first.y + params.in_quads - 1u;
 
-    var sum0 = Tiles();
-    var sum1 = Tiles();
-    var sum2 = Tiles();
-    var sum3 = Tiles();
+    var sum0 = Quad();
+    var sum1 = Quad();
+    var sum2 = Quad();
+    var sum3 = Quad();
     for (var q = 0u; q < params.in_quads; q += 2u) {
         let v = load(first + vec2<u32>(0u, q));
         let w = load(vec2<u32>(first.x, min(first.y + q + 1u, last)));
-        sum0 = add(sum0, multiply(kernels(4u * q, quad, frequency, local.x), v, w));
-        sum1 = add(sum1, multiply(kernels(4u * q, quad + 1u, frequency, local.x), v, w));
+        sum0 = add_quad(sum0, kernels(4u * q, quad, frequency, local.x), v, w);
+        sum1 = add_quad(sum1, kernels(4u * q, quad + 1u, frequency, local.x), v, w);
         if TILE_QUADS == 4u {
-            sum2 = add(sum2, multiply(kernels(4u * q, quad + 2u, frequency, local.x), v, w));
-            sum3 = add(sum3, multiply(kernels(4u * q, quad + 3u, frequency, local.x), v, w));
+            sum2 = add_quad(sum2, kernels(4u * q, quad + 2u, frequency, local.x), v, w);
+            sum3 = add_quad(sum3, kernels(4u * q, quad + 3u, frequency, local.x), v, w);
         }
     }
     let at = place(tile, frequency, quad, params.block_rows);

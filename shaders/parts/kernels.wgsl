@@ -3,5 +3,5 @@ const TILE_QUADS = 2u;
 
 // Each thread loads all of them.
 fn kernels(i: u32, quad: u32, layer: u32, thread: u32) -> Kernels {
-    return Kernels(kernel(i, quad, layer), kernel(i + 4u, quad, layer));
+    return Kernels(transpose(kernel(i, quad, layer)), transpose(kernel(i + 4u, quad, layer)));
 }

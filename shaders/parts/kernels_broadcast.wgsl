@@ -5,5 +5,5 @@ const TILE_QUADS = 4u;
 fn kernels(i: u32, quad: u32, layer: u32, thread: u32) -> Kernels {
     let own = textureLoad(weights, vec2<u32>(i + thread, quad), layer);
     let handed = hand_out(own);
-    return Kernels(handed.first, handed.second);
+    return Kernels(transpose(handed.first), transpose(handed.second));
 }
