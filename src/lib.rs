@@ -62,8 +62,8 @@
 //! workgroup memory ([`plan::Method`]). What several shaders share is in `shaders/parts` and `shaders/common.wgsl`. There too
 //! is what makes several shaders of one file ([`plan::Shader`]): what all threads of a workgroup need is loaded by each of
 //! them or, with `broadcast` in the part's name, handed from one to the others; Winograd's transforms are those of one
-//! size of tiles or another ([`ops::winograd::Filtering`]), with or without the pool behind them, and go into textures or,
-//! on rasterisers, into their memory (`src/gpu/aliased.rs`).
+//! size of tiles or another ([`ops::winograd::Filtering`]), with or without the pool behind them. What any of them stores goes
+//! into a texture or, on rasterisers, into its memory ([`plan::Output`], `src/gpu/aliased.rs`).
 //! Tests run each op's cases on every backend (`tests/ops.rs`).
 //!
 //! Tensors are channels-last throughout ([`Shape`]), kernels are Keras's; where a backend needs another layout it
