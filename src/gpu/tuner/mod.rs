@@ -75,7 +75,7 @@ pub struct Tuning {
 
 /// The choices for `network` on `adapter` in batches of `batch` samples, or of the plan's own size: from the user's cache
 /// folder, or measured and kept there. Problems with the cache are told to `notice`, and cost no more than measuring again;
-/// a device that fails is an [`Error::Device`].
+/// a device that fails is an [`Error::Device`](crate::Error::Device).
 pub fn tune(
     adapter: &Adapter,
     network: &Network,
