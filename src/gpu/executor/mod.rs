@@ -1,24 +1,19 @@
 //! A plan on a device: textures, pipelines and bind groups made once; one encoder and one submission a batch.
 
-use std::collections::{HashSet, VecDeque};
-use std::iter;
+mod prepare;
+
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
-use std::thread;
 use std::time::Instant;
 
-use crossbeam_channel::bounded;
-
 use super::Adapter;
-use super::aliased::Memory;
 use super::context::{Context, TEXEL_BYTES, Texture};
 use super::guard;
-use super::uploads::Uploads;
-use super::weights::{Kernels, StepWeights, preprocess_table};
+use super::weights::StepWeights;
 use crate::executor::{Executor, Input, batch_len};
 use crate::network::Node;
-use crate::ops::Op;
-use crate::plan::{Dispatch, Layout, Output, Plan, Shader, Step, TextureSize};
+use crate::plan::{Dispatch, Layout, Plan, TextureSize};
 use crate::{Error, Network, Result, Tensor};
 
 /// Batches that may be under way: while one is read back, the next computes.
@@ -56,9 +51,6 @@ struct Launches {
     /// What makes that of the pool behind it, where the step has such dispatches.
     pooled: Option<Vec<Launch>>,
 }
-
-/// Reads the weights of an op, or makes some.
-type LoadWeights = fn(&Op) -> Result<StepWeights>;
 
 /// A batch submitted and not yet collected.
 pub(super) struct UnderWay {
@@ -168,188 +160,6 @@ impl GpuExecutor {
         let submission = self.context.queue.submit([encoder.finish()]);
         self.context.wait_for(submission)?;
         Ok(start.elapsed().as_secs_f64())
-    }
-
-    /// Reads and uploads the weights, those of a step while another thread reads the next one's. Where there is a `helper`, it
-    /// helps to compile.
-    fn compile(&self, load: LoadWeights, helper: Option<&Adapter>) -> Result<Vec<Launches>> {
-        thread::scope(|scope| {
-            let (sender, loaded) = bounded(1);
-            let load = move || {
-                // The receiver is gone only where another step has failed.
-                (0..self.plan.steps.len()).all(|index| sender.send(self.load(index, load)).is_ok())
-            };
-            thread::Builder::new()
-                .spawn_scoped(scope, load)
-                .map_err(|source| Error::Thread { purpose: "read the weights", source })?;
-            if let Some(adapter) = helper {
-                // If it fails, the shaders are compiled here.
-                let help = move || self.help_to_compile(adapter).unwrap_or_default();
-                thread::Builder::new()
-                    .spawn_scoped(scope, help)
-                    .map_err(|source| Error::Thread { purpose: "compile shaders", source })?;
-            }
-            // All of them before anything is launched: those whose memory is written here must be the device's by then.
-            let kernels = (0..self.plan.steps.len()).map(|index| self.kernels(index)).collect::<Result<Vec<_>>>()?;
-            let mut uploads = Uploads::new(&self.context)?;
-            self.prepare(&kernels)?;
-            let mut steps = Vec::new();
-            for (index, ((step, loaded), mut kernels)) in self.plan.steps.iter().zip(loaded).zip(kernels).enumerate() {
-                let weights = loaded?;
-                weights.upload(&mut uploads, step.all_dispatches(), &mut kernels)?;
-                let launches = self.launches(step, &weights, &kernels, &self.label(index))?;
-                steps.push(launches);
-            }
-            uploads.finish()?;
-            Ok(steps)
-        })
-    }
-
-    /// Launches each shader for no samples: drivers that compile one when it is first launched do so while weights are read.
-    fn prepare(&self, kernels: &[Kernels]) -> Result<()> {
-        let mut encoder = self.context.encoder();
-        for (step, dispatch) in self.distinct() {
-            self.encode_nothing(&mut encoder, step, dispatch, &kernels[step])?;
-        }
-        self.context.queue.submit([encoder.finish()]);
-        self.context.check()
-    }
-
-    /// Compiles the same shaders on another device, from the last to the first, while this device does from the first to the
-    /// last: it finds those that the other has compiled in the driver's cache.
-    fn help_to_compile(&self, adapter: &Adapter) -> Result<()> {
-        let context = Arc::new(Context::open(adapter)?);
-        let helper = GpuExecutor::unprepared(self.network.clone(), self.plan.clone(), context, String::new(), 0)?;
-        for (step, dispatch) in helper.distinct().into_iter().rev() {
-            let mut encoder = helper.context.encoder();
-            helper.encode_nothing(&mut encoder, step, dispatch, &helper.kernels(step)?)?;
-            helper.context.queue.submit([encoder.finish()]);
-        }
-        helper.context.wait()
-    }
-
-    /// The first dispatch of each shader, and its step: those with the longest sources at the beginning and the end, so that
-    /// two who compile them from either side meet at what is done soon.
-    fn distinct(&self) -> VecDeque<(usize, &Dispatch)> {
-        let mut seen = HashSet::new();
-        let all = self.plan.steps.iter().enumerate().flat_map(|(index, step)| iter::repeat(index).zip(step.launched()));
-        let mut distinct: Vec<_> = all
-            .filter(|(_, dispatch)| seen.insert((dispatch.shader, dispatch.activation, self.output_by(dispatch))))
-            .collect();
-        distinct.sort_by_key(|(_, dispatch)| dispatch.shader.source(self.output_by(dispatch)).len());
-        let mut ordered = VecDeque::new();
-        for (rank, dispatch) in distinct.into_iter().enumerate() {
-            match rank % 2 {
-                0 => ordered.push_front(dispatch),
-                _ => ordered.push_back(dispatch),
-            }
-        }
-        ordered
-    }
-
-    fn encode_nothing(
-        &self,
-        encoder: &mut wgpu::CommandEncoder,
-        step: usize,
-        dispatch: &Dispatch,
-        kernels: &Kernels,
-    ) -> Result<()> {
-        let weights = self.load(step, |op| Ok(StepWeights::zeros(op)))?;
-        let launch = self.launch(dispatch, kernels, &weights, &self.label(step));
-        self.encode(encoder, [&launch], 0, None);
-        Ok(())
-    }
-
-    /// The node that a step computes: none where it preprocesses.
-    fn node_of(&self, step: usize) -> Option<&Node> {
-        let first_node = usize::from(self.network.preprocess.is_some());
-        step.checked_sub(first_node).map(|node| &self.network.nodes[node])
-    }
-
-    fn label(&self, step: usize) -> String {
-        format!("vgg.{}", self.node_of(step).map_or("preprocess", |node| &node.layer))
-    }
-
-    /// A step's weights.
-    fn load(&self, step: usize, load: LoadWeights) -> Result<StepWeights> {
-        match (self.node_of(step), &self.network.preprocess) {
-            (Some(node), _) => load(&node.op),
-            (None, Some(preprocess)) => Ok(StepWeights::Channels(preprocess_table(preprocess))),
-            (None, None) => unreachable!("the first step is a node's"),
-        }
-    }
-
-    /// Textures for the parts of a step's kernel.
-    fn kernels(&self, step: usize) -> Result<Kernels> {
-        let label = self.label(step);
-        let parts: HashSet<_> =
-            self.plan.steps[step].all_dispatches().filter_map(|dispatch| dispatch.weights).collect();
-        parts.into_iter().map(|part| Ok((part, self.context.memory_texture(&label, part.size)?))).collect()
-    }
-
-    fn launches(&self, step: &Step, weights: &StepWeights, kernels: &Kernels, label: &str) -> Result<Launches> {
-        let launch = |dispatch: &Dispatch| self.launch(dispatch, kernels, weights, label);
-        let pooled = step.pooled.as_ref().map(|pooled| pooled.iter().map(launch).collect());
-        let launches = Launches { own: step.dispatches.iter().map(launch).collect(), pooled };
-        self.context.check()?;
-        Ok(launches)
-    }
-
-    fn launch(&self, dispatch: &Dispatch, kernels: &Kernels, weights: &StepWeights, label: &str) -> Launch {
-        let memory = self.output_memory(dispatch);
-        let pipeline = self.context.pipeline(dispatch.shader, dispatch.activation, self.output_by(dispatch));
-        let view = |texture: &wgpu::Texture| {
-            texture.create_view(&wgpu::TextureViewDescriptor {
-                dimension: Some(wgpu::TextureViewDimension::D2Array),
-                ..Default::default()
-            })
-        };
-        let params = self.uniform(label, &dispatch.params);
-        let input = dispatch.slots.input.map(|slot| view(&self.slots[slot].texture));
-        let pitch = memory.map(|memory| self.uniform(label, &memory.pitch));
-        let output = view(&self.slots[dispatch.slots.output].texture);
-        let kernel = dispatch.weights.map(|part| view(&kernels[&part].texture));
-        let channels = dispatch.shader.reads_channels().then(|| {
-            let values = weights.channels(dispatch.weights.map(|part| part.quads));
-            self.context.buffer(label, bytemuck::cast_slice(&values), wgpu::BufferUsages::STORAGE)
-        });
-        let texture = wgpu::BindingResource::TextureView;
-        let resources = [
-            Some(params.as_entire_binding()),
-            input.as_ref().map(texture),
-            Some(memory.map_or_else(|| texture(&output), |memory| memory.buffer.as_entire_binding())),
-            kernel.as_ref().map(texture),
-            channels.as_ref().map(|buffer| buffer.as_entire_binding()),
-            self.pixels.as_ref().filter(|_| dispatch.shader == Shader::Preprocess).map(|b| b.as_entire_binding()),
-            pitch.as_ref().map(|buffer| buffer.as_entire_binding()),
-        ];
-        let entries: Vec<wgpu::BindGroupEntry<'_>> = (0..)
-            .zip(resources)
-            .filter_map(|(binding, resource)| Some(wgpu::BindGroupEntry { binding, resource: resource? }))
-            .collect();
-        let bindings = self.context.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(label),
-            layout: &pipeline.get_bind_group_layout(0),
-            entries: &entries,
-        });
-        Launch { pipeline, bindings, dispatch: dispatch.clone() }
-    }
-
-    /// The memory that a dispatch writes its output into, where that is a buffer which shaders take.
-    fn output_memory(&self, dispatch: &Dispatch) -> Option<&Memory> {
-        let largest = self.context.device.limits().max_storage_buffer_binding_size;
-        self.slots[dispatch.slots.output].memory.as_ref().filter(|memory| memory.buffer.size() <= largest)
-    }
-
-    fn output_by(&self, dispatch: &Dispatch) -> Output {
-        self.output_memory(dispatch).map_or(Output::Texture, |_| Output::Buffer)
-    }
-
-    fn uniform(&self, label: &str, words: &[u32]) -> wgpu::Buffer {
-        let mut words = words.to_vec();
-        // Uniform buffers are whole multiples of 16 bytes.
-        words.resize(words.len().next_multiple_of(4), 0);
-        self.context.buffer(label, bytemuck::cast_slice(&words), wgpu::BufferUsages::UNIFORM)
     }
 
     /// The nodes that steps compute: none where the only one preprocesses.
