@@ -16,7 +16,6 @@ pub struct Memory {
     pub pitch: [u32; 2],
     /// Mapped as long as the texture is there.
     texels: NonNull<[f32]>,
-    layers: usize,
     /// So that it is.
     _texture: wgpu::Texture,
 }
@@ -34,7 +33,7 @@ impl Memory {
         // SAFETY: they are mapped as long as the texture is there, and nobody else has them: neither shaders, as the caller
         // says, nor somebody else who called.
         let texels = unsafe { self.texels.as_mut() };
-        let length = texels.len() / self.layers;
+        let length = self.pitch[1] as usize * 4;
         &mut texels[index * length..][..length]
     }
 }
@@ -103,24 +102,19 @@ mod vulkan {
             let texture = hal.texture_from_raw(parts.image, &of_hal(descriptor), None, memory);
             let texture =
                 device.create_texture_from_hal::<Vulkan>(texture, descriptor, wgpu::TextureUses::UNINITIALIZED);
-            let layers = descriptor.size.depth_or_array_layers;
+            let bytes = parts.bytes(descriptor.size);
             let of_buffer = wgpu::BufferDescriptor {
                 label: descriptor.label,
-                size: u64::from(layers) * parts.layer_pitch,
+                size: bytes,
                 usage: wgpu::BufferUsages::STORAGE,
                 mapped_at_creation: false,
             };
             let buffer = hal::vulkan::Buffer::from_raw(parts.buffer);
             let buffer = device.create_buffer_from_hal::<Vulkan>(buffer, &of_buffer);
-            let layers = layers as usize;
             let memory = Memory {
                 buffer,
                 pitch: [parts.row_bytes, parts.layer_pitch].map(|bytes| (bytes / TEXEL_BYTES as u64) as u32),
-                texels: NonNull::slice_from_raw_parts(
-                    parts.texels,
-                    layers * parts.layer_pitch as usize / size_of::<f32>(),
-                ),
-                layers,
+                texels: NonNull::slice_from_raw_parts(parts.texels, bytes as usize / size_of::<f32>()),
                 _texture: texture.clone(),
             };
             Ok((texture, memory))
@@ -178,7 +172,7 @@ mod vulkan {
                 if layout.offset != 0 || [parts.row_bytes, parts.layer_pitch].iter().any(|pitch| pitch % texel != 0) {
                     return Err(vk::Result::ERROR_FORMAT_NOT_SUPPORTED);
                 }
-                let bytes = u64::from(size.depth_or_array_layers) * parts.layer_pitch;
+                let bytes = parts.bytes(size);
                 let buffer = vk::BufferCreateInfo::default().size(bytes).usage(vk::BufferUsageFlags::STORAGE_BUFFER);
                 parts.buffer = device.create_buffer(&buffer, None)?;
                 parts.bind(hal, bytes)?;
@@ -189,6 +183,11 @@ mod vulkan {
         /// Bytes of the rows of a layer.
         fn layer_bytes(&self, size: wgpu::Extent3d) -> u64 {
             self.row_bytes * u64::from(size.height)
+        }
+
+        /// Bytes of all layers.
+        fn bytes(&self, size: wgpu::Extent3d) -> u64 {
+            self.layer_pitch * u64::from(size.depth_or_array_layers)
         }
 
         /// Gives both the same memory, of at least so many bytes, which the program can read and write.

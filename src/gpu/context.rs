@@ -97,15 +97,10 @@ impl Context {
         self.device.create_command_encoder(&Default::default())
     }
 
-    /// A texture of zeros.
-    pub fn texture(&self, label: &str, size: TextureSize) -> wgpu::Texture {
-        self.device.create_texture(&descriptor(label, size))
-    }
-
-    /// A texture that is written before it is read: with its memory, where the adapter has such textures.
-    pub fn memory_texture(&self, label: &str, size: TextureSize) -> Result<Texture> {
+    /// A texture that is written before it is read: with its memory, where the adapter has such textures, otherwise of zeros.
+    pub fn texture(&self, label: &str, size: TextureSize) -> Result<Texture> {
         if !self.aliases {
-            return Ok(Texture { texture: self.texture(label, size), memory: None });
+            return Ok(Texture { texture: self.device.create_texture(&descriptor(label, size)), memory: None });
         }
         let (texture, memory) = aliased::texture(&self.device, &descriptor(label, size))?;
         // It is read by shaders from now on: what is in it when it becomes so is lost.

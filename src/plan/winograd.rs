@@ -64,7 +64,7 @@ struct Tiles {
 impl Tiles {
     /// For transforms of at most `quads`.
     fn new(filtering: Filtering, to: Layout, quads: usize, batch: usize, limits: &Limits) -> Tiles {
-        let grid = [to.width, to.height].map(|size| size.div_ceil(filtering.out()));
+        let grid = grid(filtering, [to.width, to.height]);
         let all = grid[0] * grid[1] * batch;
         let blocks = all.div_ceil(BLOCK);
         let rows = (limits.chunk_bytes / (row_texels(filtering) * 16)).min(limits.max_texture_side);
@@ -82,9 +82,14 @@ impl Tiles {
     }
 }
 
+/// Tiles along the sides of a map of `size`.
+fn grid(filtering: Filtering, size: [usize; 2]) -> [usize; 2] {
+    size.map(|size| size.div_ceil(filtering.out()))
+}
+
 /// Samples of a map of `size` whose tiles fill a block.
 pub fn samples_of_block(filtering: Filtering, size: [usize; 2]) -> usize {
-    let tiles: usize = size.map(|size| size.div_ceil(filtering.out())).iter().product();
+    let tiles: usize = grid(filtering, size).iter().product();
     BLOCK.div_ceil(tiles.max(1))
 }
 
@@ -115,7 +120,7 @@ pub fn takes(op: &ops::Conv2d, filtering: Filtering, from: Layout, to: Layout, l
 pub fn pools(filtering: Filtering, to: Layout) -> bool {
     match filtering {
         Filtering::F4 => true,
-        Filtering::F7 => [to.width, to.height].iter().all(|size| size.div_ceil(filtering.out()).is_multiple_of(2)),
+        Filtering::F7 => grid(filtering, [to.width, to.height]).iter().all(|tiles| tiles.is_multiple_of(2)),
     }
 }
 

@@ -240,7 +240,7 @@ impl GpuExecutor {
 /// The textures of a plan, larger by `guard`.
 fn slots(plan: &Plan, context: &Context, guard: usize) -> Result<Vec<Texture>> {
     let slot = |&planned: &TextureSize| {
-        let slot = context.memory_texture(SLOT, guard::around(planned, guard))?;
+        let slot = context.texture(SLOT, guard::around(planned, guard))?;
         if guard > 0 {
             guard::fill(context, &slot.texture);
         }

@@ -88,7 +88,7 @@ impl GpuExecutor {
         let mut distinct: Vec<_> = all
             .filter(|(_, dispatch)| seen.insert((dispatch.shader, dispatch.activation, self.output_by(dispatch))))
             .collect();
-        distinct.sort_by_key(|(_, dispatch)| dispatch.shader.source(self.output_by(dispatch)).len());
+        distinct.sort_by_cached_key(|(_, dispatch)| dispatch.shader.source(self.output_by(dispatch)).len());
         let mut ordered = VecDeque::new();
         for (rank, dispatch) in distinct.into_iter().enumerate() {
             match rank % 2 {
@@ -136,7 +136,7 @@ impl GpuExecutor {
         let label = self.label(step);
         let parts: HashSet<_> =
             self.plan.steps[step].all_dispatches().filter_map(|dispatch| dispatch.weights).collect();
-        parts.into_iter().map(|part| Ok((part, self.context.memory_texture(&label, part.size)?))).collect()
+        parts.into_iter().map(|part| Ok((part, self.context.texture(&label, part.size)?))).collect()
     }
 
     fn launches(&self, step: &Step, weights: &StepWeights, kernels: &Kernels, label: &str) -> Result<Launches> {
