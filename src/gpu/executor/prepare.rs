@@ -42,7 +42,9 @@ impl GpuExecutor {
                     .map_err(|source| Error::Thread { purpose: "compile shaders", source })?;
             }
             // All of them before anything is launched: those whose memory is written here must be the device's by then.
-            let kernels = (0..self.plan.steps.len()).map(|index| self.kernels(index)).collect::<Result<Vec<_>>>()?;
+            let steps = self.plan.steps.iter().enumerate();
+            let kernels = steps.map(|(index, step)| self.kernels(index, step.all_dispatches()));
+            let kernels = kernels.collect::<Result<Vec<_>>>()?;
             let mut uploads = Uploads::new(&self.context)?;
             self.prepare(&kernels)?;
             let mut steps = Vec::new();
@@ -74,7 +76,7 @@ impl GpuExecutor {
         let helper = GpuExecutor::unprepared(self.network.clone(), self.plan.clone(), context, String::new(), 0)?;
         for (step, dispatch) in helper.distinct().into_iter().rev() {
             let mut encoder = helper.context.encoder();
-            helper.encode_nothing(&mut encoder, step, dispatch, &helper.kernels(step)?)?;
+            helper.encode_nothing(&mut encoder, step, dispatch, &helper.kernels(step, [dispatch])?)?;
             helper.context.queue.submit([encoder.finish()]);
         }
         helper.context.wait()
@@ -114,8 +116,7 @@ impl GpuExecutor {
 
     /// The node that a step computes: none where it preprocesses.
     fn node_of(&self, step: usize) -> Option<&Node> {
-        let first_node = usize::from(self.network.preprocess.is_some());
-        step.checked_sub(first_node).map(|node| &self.network.nodes[node])
+        self.network.nodes[self.nodes_of(step..step + 1)].first()
     }
 
     fn label(&self, step: usize) -> String {
@@ -131,11 +132,10 @@ impl GpuExecutor {
         }
     }
 
-    /// Textures for the parts of a step's kernel.
-    fn kernels(&self, step: usize) -> Result<Kernels> {
+    /// Textures for the parts of a step's kernel that some of its dispatches read.
+    fn kernels<'a>(&self, step: usize, dispatches: impl IntoIterator<Item = &'a Dispatch>) -> Result<Kernels> {
         let label = self.label(step);
-        let parts: HashSet<_> =
-            self.plan.steps[step].all_dispatches().filter_map(|dispatch| dispatch.weights).collect();
+        let parts: HashSet<_> = dispatches.into_iter().filter_map(|dispatch| dispatch.weights).collect();
         parts.into_iter().map(|part| Ok((part, self.context.texture(&label, part.size)?))).collect()
     }
 
