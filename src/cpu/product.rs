@@ -20,8 +20,8 @@ use super::lanes::{load, store};
 pub const GROUP: usize = 16;
 /// Vectors of columns in a block.
 pub const VECTORS: usize = 2;
-/// Groups of terms that are summed up on their own: sums of such sums round less than one long sum, by as much as
-/// Winograd's large tiles round more.
+/// Groups of terms that are summed up on their own: sums of such sums round less than one long sum, and Winograd's large tiles
+/// round more than small ones. Each run reads and writes the block of the result once, so they are no shorter.
 const RUN: usize = 4;
 /// Cache lines from the weights that are read to those that are fetched meanwhile: so many that memory answers in time.
 const AHEAD: usize = 64;
@@ -146,14 +146,22 @@ fn multiply_block<S: Simd, const ROWS: usize, const COUNT: usize>(
 #[inline(always)]
 fn fetch_ahead<V>(weights: &[V; VECTORS]) {
     for line in 0..size_of_val(weights).div_ceil(size_of::<Line>()) {
-        let _address = ptr::from_ref(weights).cast::<Line>().wrapping_add(AHEAD + line);
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: a prefetch changes nothing that a program can see, whatever the address.
-        unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(_address.cast());
-        }
+        prefetch(ptr::from_ref(weights).cast::<Line>().wrapping_add(AHEAD + line));
     }
 }
+
+/// Has the processor fetch a cache line, if there is one at the address.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn prefetch(line: *const Line) {
+    // SAFETY: a prefetch changes nothing that a program can see, whatever the address.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) }
+}
+
+/// Other processors are left to fetch by themselves.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn prefetch(_: *const Line) {}
 
 /// The weights of matrices `[terms, columns]`, packed for [`multiply`].
 pub struct Panels {
