@@ -6,8 +6,8 @@
 //   params   sizes; see Params
 //   input    V, as winograd_input.wgsl writes it
 //   output   M: the same, with quads of output channels, in rows rounded up to those that a thread computes
-//   weights  U: texel (i, q) of layer frequency is U[frequency][i, 4q .. 4q + 3]; zero where i or q is no channel, i being
-//            rounded up to 8
+//   weights  U: texel (4 * i + q % 4, q / 4) of layer frequency is U[frequency][i, 4q .. 4q + 3]; zero where i or q is no
+//            channel, i being rounded up to 8. So what four quads read in turn is one stream, which processors fetch ahead
 //
 // Threads: workgroups along x are TILE_QUADS quads of output channels each, which are two or four, along z frequencies;
 // along y, and in a workgroup of more than one row, blocks of 64 tiles. A thread takes every eighth tile of a block
@@ -28,6 +28,14 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
 @group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
+
+// Quads of output channels whose kernels of one input channel lie beside each other, before those of the next channel.
+const GROUP_QUADS = 4u;
+
+// Where the kernel from an input channel to a quad of output channels is.
+fn kernel_place(i: u32, quad: u32) -> vec2<u32> {
+    return vec2<u32>(GROUP_QUADS * i + quad % GROUP_QUADS, quad / GROUP_QUADS);
+}
 
 // To four output channels, each a column, from four input channels and four more.
 struct Kernels {

@@ -12,7 +12,8 @@ use support::methods;
 use support::plans::{LAVAPIPE, vgg16};
 use vgg_wgpu::ops::winograd::Filtering;
 use vgg_wgpu::plan::{
-    BLOCK, CONV2D_3X3_ROWS, CONV2D_IMAGE_TILE, CONV2D_QUADS, CONV2D_ROWS, DENSE_GROUP_QUADS, DENSE_SAMPLES, Product,
+    BLOCK, CONV2D_3X3_ROWS, CONV2D_IMAGE_TILE, CONV2D_QUADS, CONV2D_ROWS, DENSE_GROUP_QUADS, DENSE_SAMPLES,
+    PRODUCT_GROUP_QUADS, Product,
 };
 use vgg_wgpu::plan::{
     Dispatch, Growth, Layout, Limits, Output, Plan, Shader, Step, Tile, WORKGROUP_WIDTH, activation_code,
@@ -219,9 +220,11 @@ fn workgroups_and_tiles_are_as_large_as_plans_count_them() {
             }
             Shader::DenseSplit => vec![("SPLIT_SAMPLES", SPLIT_SAMPLES), ("GROUP_QUADS", DENSE_GROUP_QUADS)],
             Shader::WinogradInput(filtering) => vec![("OUT", filtering.out())],
-            Shader::WinogradProduct => vec![("TILE_QUADS", Product::Registers.quads())],
+            Shader::WinogradProduct => {
+                vec![("TILE_QUADS", Product::Registers.quads()), ("GROUP_QUADS", PRODUCT_GROUP_QUADS)]
+            }
             Shader::WinogradProductBroadcast | Shader::WinogradProductHalf => {
-                vec![("TILE_QUADS", Product::Broadcast.quads())]
+                vec![("TILE_QUADS", Product::Broadcast.quads()), ("GROUP_QUADS", PRODUCT_GROUP_QUADS)]
             }
             Shader::Conv2dTiled(tile) | Shader::WinogradProductTiled(tile) => {
                 let [rows, columns] = tile.sides();
@@ -350,8 +353,9 @@ fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize)
         assert!(inputs.is_multiple_of(8) && inputs * weights.size.layers >= 4 * input.quads(), "{name}: {weights:?}");
         assert!(params["first_quad"][0] + params["quads"][0] <= output.quads(), "{name}: more units than there are");
     } else if is_product_in_registers(dispatch.shader) {
-        assert_eq!(weights.size.width, 4 * input.quads().next_multiple_of(2), "{name}");
-        assert_eq!(weights.size.height, params["block_rows"][0], "{name}");
+        let texels = 4 * input.quads().next_multiple_of(2) * PRODUCT_GROUP_QUADS;
+        assert_eq!(weights.size.width, texels, "{name}");
+        assert_eq!(weights.size.height * PRODUCT_GROUP_QUADS, params["block_rows"][0], "{name}");
     } else {
         assert_eq!(weights.size.width, 4 * input.quads(), "{name}");
         assert_eq!(weights.size.height, output.quads().next_multiple_of(CONV2D_QUADS), "{name}");

@@ -3,7 +3,7 @@ const TILE_QUADS = 4u;
 
 // Each of eight threads, which are the first lanes of a subgroup, loads an input channel's and hands it to the others.
 fn kernels(i: u32, quad: u32, layer: u32, thread: u32) -> Kernels {
-    let own = textureLoad(weights, vec2<u32>(i + thread, quad), layer);
+    let own = textureLoad(weights, kernel_place(i + thread, quad), layer);
     let handed = hand_out(own);
     return Kernels(transpose(handed.first), transpose(handed.second));
 }

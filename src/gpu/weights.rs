@@ -7,7 +7,7 @@ use super::uploads::Uploads;
 use crate::Result;
 use crate::ops::conv2d::LinearWeights;
 use crate::ops::{self, BatchNorm, Op, Preprocess};
-use crate::plan::{DENSE_GROUP_QUADS, Dispatch, Shader, TextureSize, Weights};
+use crate::plan::{DENSE_GROUP_QUADS, Dispatch, PRODUCT_GROUP_QUADS, Shader, TextureSize, Weights};
 
 /// The parts of a step's kernel.
 pub type Kernels = HashMap<Weights, Texture>;
@@ -106,6 +106,9 @@ fn upload_conv2d(
             Shader::WinogradProductTiled(_) | Shader::Conv2dTiled(_) => {
                 upload_rows(uploads, texture, layer, kernel, channels, part)?
             }
+            Shader::WinogradProduct | Shader::WinogradProductBroadcast | Shader::WinogradProductHalf => {
+                upload_groups(uploads, texture, layer, kernel, channels, part)?
+            }
             _ => upload_columns(uploads, texture, layer, kernel, channels, part)?,
         }
     }
@@ -123,6 +126,21 @@ fn upload_columns(
     part: Weights,
 ) -> Result<()> {
     uploads.write_layer(texture, layer, part.size, |quad, row| gather::<4>(kernel, c_out, 4 * quad, row))
+}
+
+/// `[c_in, c_out]` to a row for each group of quads of output channels, which has the group's kernels of one input channel
+/// after the other.
+fn upload_groups(
+    uploads: &mut Uploads<'_>,
+    texture: &mut Texture,
+    layer: usize,
+    kernel: &[f32],
+    c_out: usize,
+    part: Weights,
+) -> Result<()> {
+    const CHANNELS: usize = 4 * PRODUCT_GROUP_QUADS;
+    uploads
+        .write_layer(texture, layer, part.size, |group, row| gather::<CHANNELS>(kernel, c_out, CHANNELS * group, row))
 }
 
 /// `[c_in, c_out]` to rows of input channels, columns of quads of output channels.

@@ -18,7 +18,7 @@ pub use step::{CONV2D_3X3_ROWS, CONV2D_IMAGE_TILE, CONV2D_QUADS, CONV2D_ROWS, DE
 pub use step::{Chunk, Dispatch, DispatchSlots, Growth, Step, Weights, activation_code};
 pub use step::{SPLIT_BYTES, SPLIT_SAMPLES, SPLIT_THREADS};
 pub use tile::{SLAB, Tile};
-pub use winograd::{BLOCK, Product};
+pub use winograd::{BLOCK, PRODUCT_GROUP_QUADS, Product};
 
 use std::ops::Range;
 

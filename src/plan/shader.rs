@@ -180,7 +180,7 @@ impl Shader {
             Shader::WinogradOutput(Filtering::F7) => &[SPECTRA, INVERSE_7, TILE_WHOLE_7],
             Shader::WinogradOutputPooled(Filtering::F4) => &[SPECTRA, INVERSE_4, TILE_POOLED_4],
             Shader::WinogradOutputPooled(Filtering::F7) => &[SPECTRA, INVERSE_7, TILE_POOLED_7],
-            Shader::WinogradProduct => &[SPECTRA, KERNEL, KERNELS, TILES_64],
+            Shader::WinogradProduct => &[SPECTRA, KERNELS, TILES_64],
             Shader::WinogradProductBroadcast => &[SPECTRA, HAND_OUT, KERNELS_BROADCAST, TILES_64],
             Shader::WinogradProductHalf => &[SPECTRA, HAND_OUT, KERNELS_BROADCAST, TILES_32],
             Shader::WinogradProductTiled(_) => &[SPECTRA, TILE],

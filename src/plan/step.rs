@@ -92,8 +92,9 @@ pub struct Chunk {
 /// A part of a kernel, as a texture. Texels hold four output channels of one input channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Weights {
-    /// The texture. A convolution's: input channels, quads of output channels, taps. A dense layer's: the quads of a group of
-    /// units for one input after the other, groups, and as many layers as the inputs need.
+    /// The texture. A convolution's: input channels, quads of output channels, taps. Of `winograd_product.wgsl`: the quads of
+    /// a group of output channels for one input channel after the other, groups, frequencies. A dense layer's: the quads of a
+    /// group of units for one input after the other, groups, and as many layers as the inputs need.
     pub size: TextureSize,
     /// The first quad of output channels, and how many.
     pub quads: [usize; 2],

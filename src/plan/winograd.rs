@@ -14,8 +14,9 @@ use super::{Limits, MAX_LOOP_STEPS, Shader, Slots, WORKGROUP_WIDTH, tiled};
 /// Tiles of a block of the transforms: `TILE_BLOCK` of `parts/spectra.wgsl`, and what one row of threads of
 /// `winograd_product.wgsl` computes.
 pub const BLOCK: usize = 64;
-/// Quads of output channels in the transforms and in its kernel are a multiple of what one thread of it computes.
-const PRODUCT_QUADS: usize = 4;
+/// Quads of output channels whose kernels of one input channel lie beside each other, before those of the next: its
+/// `GROUP_QUADS`. The transforms and the kernel have whole groups, which are a multiple of what one thread computes.
+pub const PRODUCT_GROUP_QUADS: usize = 4;
 /// Quads of input channels that it takes in an iteration.
 const PRODUCT_STEP: usize = 2;
 
@@ -94,12 +95,12 @@ pub fn samples_of_block(filtering: Filtering, size: [usize; 2]) -> usize {
 }
 
 fn product_quads(to: Layout) -> usize {
-    to.quads().next_multiple_of(PRODUCT_QUADS)
+    to.quads().next_multiple_of(PRODUCT_GROUP_QUADS)
 }
 
 fn weights_size(filtering: Filtering, from: Layout, to: Layout) -> TextureSize {
-    let width = from.quads().next_multiple_of(PRODUCT_STEP) * 4;
-    TextureSize { width, height: product_quads(to), layers: filtering.frequencies() }
+    let width = from.quads().next_multiple_of(PRODUCT_STEP) * 4 * PRODUCT_GROUP_QUADS;
+    TextureSize { width, height: product_quads(to) / PRODUCT_GROUP_QUADS, layers: filtering.frequencies() }
 }
 
 /// Whether `op` is a convolution that this computes faster than the direct sum, and the adapter has room for it.
