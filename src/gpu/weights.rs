@@ -102,60 +102,30 @@ fn upload_conv2d(
     };
     let channels = weights.bias.len();
     for (layer, kernel) in kernel.chunks_exact(kernel.len() / part.size.layers).enumerate() {
-        match shader {
-            Shader::WinogradProductTiled(_) | Shader::Conv2dTiled(_) => {
-                upload_rows(uploads, texture, layer, kernel, channels, part)?
-            }
-            Shader::WinogradProduct | Shader::WinogradProductBroadcast | Shader::WinogradProductHalf => {
-                upload_groups(uploads, texture, layer, kernel, channels, part)?
-            }
-            _ => upload_columns(uploads, texture, layer, kernel, channels, part)?,
-        }
+        uploads.write_layer(texture, layer, part.size, |row, texels| {
+            fill_row(shader, kernel, channels, row, texels);
+        })?;
     }
     uploads.return_scratch(scratch);
     Ok(())
 }
 
-/// `[c_in, c_out]` to rows of quads of output channels, columns of input channels.
-fn upload_columns(
-    uploads: &mut Uploads<'_>,
-    texture: &mut Texture,
-    layer: usize,
-    kernel: &[f32],
-    c_out: usize,
-    part: Weights,
-) -> Result<()> {
-    uploads.write_layer(texture, layer, part.size, |quad, row| gather::<4>(kernel, c_out, 4 * quad, row))
-}
-
-/// `[c_in, c_out]` to a row for each group of quads of output channels, which has the group's kernels of one input channel
-/// after the other.
-fn upload_groups(
-    uploads: &mut Uploads<'_>,
-    texture: &mut Texture,
-    layer: usize,
-    kernel: &[f32],
-    c_out: usize,
-    part: Weights,
-) -> Result<()> {
-    const CHANNELS: usize = 4 * PRODUCT_GROUP_QUADS;
-    uploads
-        .write_layer(texture, layer, part.size, |group, row| gather::<CHANNELS>(kernel, c_out, CHANNELS * group, row))
-}
-
-/// `[c_in, c_out]` to rows of input channels, columns of quads of output channels.
-fn upload_rows(
-    uploads: &mut Uploads<'_>,
-    texture: &mut Texture,
-    layer: usize,
-    kernel: &[f32],
-    c_out: usize,
-    part: Weights,
-) -> Result<()> {
-    uploads.write_layer(texture, layer, part.size, |input, row| {
-        let channels = kernel.chunks_exact(c_out).nth(input).unwrap_or_default();
-        row[..channels.len()].copy_from_slice(channels);
-    })
+/// A row of what `shader` reads of one tap or frequency, from `[c_in, c_out]`.
+fn fill_row(shader: Shader, kernel: &[f32], c_out: usize, row: usize, texels: &mut [f32]) {
+    const GROUP: usize = 4 * PRODUCT_GROUP_QUADS;
+    match shader {
+        // An input channel, for one output channel after the other.
+        Shader::WinogradProductTiled(_) | Shader::Conv2dTiled(_) => {
+            let channels = kernel.chunks_exact(c_out).nth(row).unwrap_or_default();
+            texels[..channels.len()].copy_from_slice(channels);
+        }
+        // A group of output channels, for one input channel after the other.
+        Shader::WinogradProduct | Shader::WinogradProductBroadcast | Shader::WinogradProductHalf => {
+            gather::<GROUP>(kernel, c_out, GROUP * row, texels);
+        }
+        // A quad of output channels, for one input channel after the other.
+        _ => gather::<4>(kernel, c_out, 4 * row, texels),
+    }
 }
 
 /// `[inputs, units]` to a row for each group of units, which has the group's weights of one input after the other, in as
