@@ -1,5 +1,5 @@
-// 3x3 convolution with stride 1 of at most three input channels, as the first of a network is, with bias and activation. For
-// adapters whose threads hand values to each other.
+// 3x3 convolution with stride 1 of at most three input channels, as the first of a network is, to a map of even width, with bias
+// and activation. For adapters whose threads hand values to each other.
 //
 //   y[n, oy, ox, o] = act(bias[o] + sum over ky, kx, i of x[n, oy + ky - before.y, ox + kx - before.x, i] * kernel[ky, kx, i, o])
 //
@@ -7,20 +7,24 @@
 //   params   sizes; see Params
 //   input    [n] layers of (in_size.y rows, in_size.x columns), three channels a texel
 //   output   [n * out_quads] layers of (out_size.y, out_size.x), four channels a texel
-//   weights  [9 taps] layers of (out quads rounded up to 2, 4): texel (i, q) of layer 3 * ky + kx is
-//            kernel[ky, kx, i, 4q .. 4q + 3]; zero where i or q is no channel
-//   channels bias, four channels an element, zero where there is no channel
+//   weights  [9 taps and the bias] layers of (out quads rounded up to 2, 4): texel (i, q) of layer 3 * ky + kx is
+//            kernel[ky, kx, i, 4q .. 4q + 3], texel (0, q) of layer 9 is bias[4q .. 4q + 3]; zero where i or q is no channel.
+//            lavapipe reads textures faster than the storage buffers that other shaders have the bias in
 //
 // Threads: workgroups along x are 16 columns, of which a thread takes two, eight apart; y is 2 rows, z a sample. A thread
 // loads its part of the image once and keeps it for all output channels, of which it computes 2 quads at a time.
 //
 // Edges: outside the map the input is zero. Columns beyond the output's width, rows beyond its height and an odd last quad
-// are computed and not stored: every thread may have kernels that others need, as parts/kernel_pair_broadcast.wgsl says.
+// are computed and not stored: every thread may have kernels that others need, as parts/kernel_pair_broadcast.wgsl says, and texels
+// that it stores for another.
 
 // Output columns, rows and quads of output channels that one thread computes together.
 const TILE_COLUMNS = 2u;
 const TILE_ROWS = 2u;
 const TILE_QUADS = 2u;
+
+// The layer of the weights behind the taps'.
+const BIAS = 9u;
 
 // One column of pixels.
 struct Column {
@@ -68,11 +72,16 @@ fn add(sums: Sums, top: Tap, middle: Tap, bottom: Tap, v: Column) -> Sums {
     );
 }
 
+fn store_rows(x: u32, y: u32, sample: u32, quad: u32, top: vec4<f32>, bottom: vec4<f32>) {
+    let at = array(vec2<u32>(x, y), vec2<u32>(x, y + 1u));
+    // Here and not in an `if` around the call, with which lavapipe compiles the shader anew for each launch.
+    let size = select(vec2<u32>(), params.out_size, quad < params.out_quads);
+    store_two_within(size, at, sample * params.out_quads + quad, activate(top), activate(bottom));
+}
+
 fn store_sums(x: u32, y: u32, sample: u32, quad: u32, sums: Sums) {
-    store(x, y, sample, quad, sums.a0);
-    store(x, y + 1u, sample, quad, sums.a1);
-    store(x, y, sample, quad + 1u, sums.b0);
-    store(x, y + 1u, sample, quad + 1u, sums.b1);
+    store_rows(x, y, sample, quad, sums.a0, sums.a1);
+    store_rows(x, y, sample, quad + 1u, sums.b0, sums.b1);
 }
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
@@ -93,9 +102,8 @@ fn main(
     let right1 = load_column(x0 + 9, y0, sample);
     let right2 = load_column(x0 + 10, y0, sample);
     for (var quad = 0u; quad < params.out_quads; quad += TILE_QUADS) {
-        let bias_a = channels[quad];
-        let bias_b = channels[quad + 1u];
-        var left = Sums(bias_a, bias_a, bias_b, bias_b);
+        let bias = load_tap(quad, BIAS, local.x);
+        var left = Sums(bias.a[0], bias.a[0], bias.b[0], bias.b[0]);
         var right = left;
         let top0 = load_tap(quad, 0u, local.x);
         let middle0 = load_tap(quad, 3u, local.x);

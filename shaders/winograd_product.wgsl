@@ -10,8 +10,8 @@
 //            channel, i being rounded up to 8. So what four quads read in turn is one stream, which processors fetch ahead
 //
 // Threads: workgroups along x are TILE_QUADS quads of output channels each, which are two or four, along z frequencies;
-// along y, and in a workgroup of more than one row, blocks of 64 tiles. A thread takes every eighth tile of a block
-// (parts/tiles_64.wgsl), or of its first half where that has all there are (parts/tiles_32.wgsl). Quads are the fastest, so
+// along y, and in a workgroup of more than one row, blocks of 64 tiles. A thread takes every eighth pair of a block's tiles
+// (parts/tiles_64.wgsl), or of its first half's where that has all there are (parts/tiles_32.wgsl). Quads are the fastest, so
 // that a block of V stays in the cache while U passes by. A thread keeps its results in registers, which are written out:
 // WGSL has no repetition, and arrays lie in memory on some adapters. An iteration takes two quads of input channels:
 // lavapipe keeps what a loop carries in memory, and copies it under a mask once in each iteration.
@@ -43,7 +43,7 @@ struct Kernels {
     second: mat4x4<f32>,
 }
 
-// Four channels of four tiles, eight apart.
+// Four channels of four tiles: of a pair, and of the pair eight pairs further.
 struct Four {
     a: vec4<f32>,
     b: vec4<f32>,
@@ -54,9 +54,9 @@ struct Four {
 fn load_four(at: vec2<u32>) -> Four {
     return Four(
         textureLoad(input, at, 0u),
-        textureLoad(input, at + vec2<u32>(8u, 0u), 0u),
+        textureLoad(input, at + vec2<u32>(1u, 0u), 0u),
         textureLoad(input, at + vec2<u32>(16u, 0u), 0u),
-        textureLoad(input, at + vec2<u32>(24u, 0u), 0u),
+        textureLoad(input, at + vec2<u32>(17u, 0u), 0u),
     );
 }
 
@@ -73,10 +73,8 @@ fn dots_four(k: vec4<f32>, l: vec4<f32>, v: Four, w: Four) -> vec4<f32> {
 // Four output channels of four tiles.
 fn store_four(at: vec2<u32>, x: vec4<f32>, y: vec4<f32>, z: vec4<f32>, w: vec4<f32>) {
     let texels = transpose(mat4x4<f32>(x, y, z, w));
-    store_texel(at, 0u, texels[0]);
-    store_texel(at + vec2<u32>(8u, 0u), 0u, texels[1]);
-    store_texel(at + vec2<u32>(16u, 0u), 0u, texels[2]);
-    store_texel(at + vec2<u32>(24u, 0u), 0u, texels[3]);
+    store_pair(at, 0u, texels[0], texels[1]);
+    store_pair(at + vec2<u32>(16u, 0u), 0u, texels[2], texels[3]);
 }
 
 // Four output channels of a thread's tiles.
@@ -99,7 +97,7 @@ fn add_quad(sum: Quad, k: Kernels, v: Tiles, w: Tiles) -> Quad {
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) group: vec3<u32>) {
     let block = min(group.y * WORKGROUP_ROWS + local.y, params.block_count - 1u);
-    let tile = block * TILE_BLOCK + local.x;
+    let tile = block * TILE_BLOCK + 2u * local.x;
     let quad = group.x * TILE_QUADS;
     let frequency = group.z;
     let first = place(tile, frequency, 0u, params.in_quads);

@@ -342,6 +342,9 @@ fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize)
         };
         assert_eq!(value, &expected, "{name}: {field}");
     }
+    if dispatch.shader == Shader::Conv2dImage {
+        assert!(output.width.is_multiple_of(2), "{name}: {output:?} has no pairs of columns");
+    }
     let Some(weights) = dispatch.weights else { return };
     if dispatch.shader.tile().is_some() {
         assert_eq!(weights.size.width, output.quads(), "{name}");
@@ -361,7 +364,9 @@ fn check_sizes(dispatch: &Dispatch, input: Layout, output: Layout, batch: usize)
         assert_eq!(weights.size.height, output.quads().next_multiple_of(CONV2D_QUADS), "{name}");
     }
     if !is_dense(dispatch.shader) {
-        let taps = || params["kernel"].iter().product::<usize>();
+        // Of one shader, the bias is behind the taps.
+        let bias = usize::from(dispatch.shader == Shader::Conv2dImage);
+        let taps = || params["kernel"].iter().product::<usize>() + bias;
         assert_eq!(weights.size.layers, weights.transform.map_or_else(taps, Filtering::frequencies), "{name}");
     }
 }
@@ -403,7 +408,9 @@ fn check_transforms(dispatch: &Dispatch, plan: &Plan) {
         _ => vec![(input, number("in_quads")), (output, number("block_rows"))],
     };
     for (size, block_rows) in transforms {
-        assert!(size.width >= frequencies(dispatch) * BLOCK && size.layers == 1, "{name}: {size:?}");
+        // The input's transform writes two frequencies at once.
+        let width = frequencies(dispatch).next_multiple_of(2) * BLOCK;
+        assert!(size.width >= width && size.layers == 1, "{name}: {size:?}");
         let rows = chunk.count.div_ceil(BLOCK) * block_rows;
         assert!(size.height >= rows, "{name}: {size:?} has no room for {rows} rows");
     }

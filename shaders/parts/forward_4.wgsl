@@ -42,13 +42,9 @@ fn transform(d: Six) -> Six {
 
 fn store_row(at: vec2<u32>, row: u32, d: Six) {
     let v = transform(d);
-    let first = at + vec2<u32>(6u * row * TILE_BLOCK, 0u);
-    store_texel(first, 0u, v.a);
-    store_texel(first + vec2<u32>(TILE_BLOCK, 0u), 0u, v.b);
-    store_texel(first + vec2<u32>(2u * TILE_BLOCK, 0u), 0u, v.c);
-    store_texel(first + vec2<u32>(3u * TILE_BLOCK, 0u), 0u, v.d);
-    store_texel(first + vec2<u32>(4u * TILE_BLOCK, 0u), 0u, v.e);
-    store_texel(first + vec2<u32>(5u * TILE_BLOCK, 0u), 0u, v.f);
+    store_frequencies(at, 6u * row, v.a, v.b);
+    store_frequencies(at, 6u * row + 2u, v.c, v.d);
+    store_frequencies(at, 6u * row + 4u, v.e, v.f);
 }
 
 // From the pixel at (x, y) of a layer on to the texel of frequency 0.

@@ -54,18 +54,29 @@ fn transform(d: Nine) -> Nine {
     );
 }
 
-fn store_row(at: vec2<u32>, row: u32, d: Nine) {
+// Two rows of what comes out, the first of which begins at a frequency.
+fn store_rows(at: vec2<u32>, frequency: u32, d: Nine, e: Nine) {
     let v = transform(d);
-    let first = at + vec2<u32>(9u * row * TILE_BLOCK, 0u);
-    store_texel(first, 0u, v.a);
-    store_texel(first + vec2<u32>(TILE_BLOCK, 0u), 0u, v.b);
-    store_texel(first + vec2<u32>(2u * TILE_BLOCK, 0u), 0u, v.c);
-    store_texel(first + vec2<u32>(3u * TILE_BLOCK, 0u), 0u, v.d);
-    store_texel(first + vec2<u32>(4u * TILE_BLOCK, 0u), 0u, v.e);
-    store_texel(first + vec2<u32>(5u * TILE_BLOCK, 0u), 0u, v.f);
-    store_texel(first + vec2<u32>(6u * TILE_BLOCK, 0u), 0u, v.g);
-    store_texel(first + vec2<u32>(7u * TILE_BLOCK, 0u), 0u, v.h);
-    store_texel(first + vec2<u32>(8u * TILE_BLOCK, 0u), 0u, v.i);
+    let w = transform(e);
+    store_frequencies(at, frequency, v.a, v.b);
+    store_frequencies(at, frequency + 2u, v.c, v.d);
+    store_frequencies(at, frequency + 4u, v.e, v.f);
+    store_frequencies(at, frequency + 6u, v.g, v.h);
+    store_frequencies(at, frequency + 8u, v.i, w.a);
+    store_frequencies(at, frequency + 10u, w.b, w.c);
+    store_frequencies(at, frequency + 12u, w.d, w.e);
+    store_frequencies(at, frequency + 14u, w.f, w.g);
+    store_frequencies(at, frequency + 16u, w.h, w.i);
+}
+
+// The last row; behind its last frequency V has room for one more, which is nobody's.
+fn store_last(at: vec2<u32>, d: Nine) {
+    let v = transform(d);
+    store_frequencies(at, 72u, v.a, v.b);
+    store_frequencies(at, 74u, v.c, v.d);
+    store_frequencies(at, 76u, v.e, v.f);
+    store_frequencies(at, 78u, v.g, v.h);
+    store_frequencies(at, 80u, v.i, v.i);
 }
 
 // From the pixel at (x, y) of a layer on to the texel of frequency 0.
@@ -79,13 +90,29 @@ fn store_transform(x: i32, y: i32, layer: u32, at: vec2<u32>) {
     let c6 = column(x + 6, y, layer);
     let c7 = column(x + 7, y, layer);
     let c8 = column(x + 8, y, layer);
-    store_row(at, 0u, Nine(c0.a, c1.a, c2.a, c3.a, c4.a, c5.a, c6.a, c7.a, c8.a));
-    store_row(at, 1u, Nine(c0.b, c1.b, c2.b, c3.b, c4.b, c5.b, c6.b, c7.b, c8.b));
-    store_row(at, 2u, Nine(c0.c, c1.c, c2.c, c3.c, c4.c, c5.c, c6.c, c7.c, c8.c));
-    store_row(at, 3u, Nine(c0.d, c1.d, c2.d, c3.d, c4.d, c5.d, c6.d, c7.d, c8.d));
-    store_row(at, 4u, Nine(c0.e, c1.e, c2.e, c3.e, c4.e, c5.e, c6.e, c7.e, c8.e));
-    store_row(at, 5u, Nine(c0.f, c1.f, c2.f, c3.f, c4.f, c5.f, c6.f, c7.f, c8.f));
-    store_row(at, 6u, Nine(c0.g, c1.g, c2.g, c3.g, c4.g, c5.g, c6.g, c7.g, c8.g));
-    store_row(at, 7u, Nine(c0.h, c1.h, c2.h, c3.h, c4.h, c5.h, c6.h, c7.h, c8.h));
-    store_row(at, 8u, Nine(c0.i, c1.i, c2.i, c3.i, c4.i, c5.i, c6.i, c7.i, c8.i));
+    store_rows(
+        at,
+        0u,
+        Nine(c0.a, c1.a, c2.a, c3.a, c4.a, c5.a, c6.a, c7.a, c8.a),
+        Nine(c0.b, c1.b, c2.b, c3.b, c4.b, c5.b, c6.b, c7.b, c8.b),
+    );
+    store_rows(
+        at,
+        18u,
+        Nine(c0.c, c1.c, c2.c, c3.c, c4.c, c5.c, c6.c, c7.c, c8.c),
+        Nine(c0.d, c1.d, c2.d, c3.d, c4.d, c5.d, c6.d, c7.d, c8.d),
+    );
+    store_rows(
+        at,
+        36u,
+        Nine(c0.e, c1.e, c2.e, c3.e, c4.e, c5.e, c6.e, c7.e, c8.e),
+        Nine(c0.f, c1.f, c2.f, c3.f, c4.f, c5.f, c6.f, c7.f, c8.f),
+    );
+    store_rows(
+        at,
+        54u,
+        Nine(c0.g, c1.g, c2.g, c3.g, c4.g, c5.g, c6.g, c7.g, c8.g),
+        Nine(c0.h, c1.h, c2.h, c3.h, c4.h, c5.h, c6.h, c7.h, c8.h),
+    );
+    store_last(at, Nine(c0.i, c1.i, c2.i, c3.i, c4.i, c5.i, c6.i, c7.i, c8.i));
 }

@@ -4,6 +4,9 @@ use super::aliased;
 use crate::plan::{Choices, Limits, Plan, WORKGROUP_WIDTH};
 use crate::{Network, Result};
 
+/// What shaders for rasterisers need: values handed from thread to thread, and stores of 64 bits.
+pub(super) const FOR_RASTERISERS: wgpu::Features = wgpu::Features::SUBGROUP.union(wgpu::Features::SHADER_INT64);
+
 /// A GPU with a driver that wgpu can use: Vulkan, Metal or DX12.
 #[derive(Debug, Clone)]
 pub struct Adapter {
@@ -117,7 +120,7 @@ impl Adapter {
             broadcasts_between_threads: self.broadcasts
                 && !self.is_hardware()
                 && aliased::supported(&self.adapter)
-                && self.adapter.features().contains(wgpu::Features::SUBGROUP)
+                && self.adapter.features().contains(FOR_RASTERISERS)
                 && self.info.subgroup_min_size as usize >= WORKGROUP_WIDTH,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::iter;
 use std::sync::{Arc, Mutex};
 
-use super::Adapter;
+use super::adapter::{Adapter, FOR_RASTERISERS};
 use super::aliased::{self, Memory};
 use crate::ops::Activation;
 use crate::plan::{Output, Shader, TextureSize, activation_code};
@@ -38,9 +38,8 @@ impl Context {
     pub fn open(adapter: &Adapter) -> Result<Context> {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("vgg"),
-            // For timing layers, and for broadcasts between threads, where there are any.
-            required_features: adapter.adapter.features()
-                & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP),
+            // TIMESTAMP_QUERY is for timing layers.
+            required_features: adapter.adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | FOR_RASTERISERS),
             required_limits: adapter.adapter.limits(),
             ..Default::default()
         };

@@ -84,7 +84,8 @@ impl StepWeights {
     }
 }
 
-/// A kernel, or its transform, with a layer for each tap or frequency.
+/// A kernel, or its transform, with a layer for each tap or frequency; where a shader has it with the weights, the bias as if
+/// it were one more tap, of one input channel.
 fn upload_conv2d(
     uploads: &mut Uploads<'_>,
     texture: &mut Texture,
@@ -101,7 +102,9 @@ fn upload_conv2d(
         None => &weights.kernel,
     };
     let channels = weights.bias.len();
-    for (layer, kernel) in kernel.chunks_exact(kernel.len() / part.size.layers).enumerate() {
+    let bias = (shader == Shader::Conv2dImage).then_some(weights.bias.as_slice());
+    let taps = part.size.layers - usize::from(bias.is_some());
+    for (layer, kernel) in kernel.chunks_exact(kernel.len() / taps).chain(bias).enumerate() {
         uploads.write_layer(texture, layer, part.size, |row, texels| {
             fill_row(shader, kernel, channels, row, texels);
         })?;

@@ -131,18 +131,27 @@ impl Shader {
         match self {
             Shader::BatchNorm | Shader::Preprocess => true,
             Shader::Conv2d | Shader::Conv2d3x3 | Shader::Conv2d3x3Broadcast => true,
-            Shader::Conv2dImage | Shader::Conv2dTiled(_) => true,
+            Shader::Conv2dTiled(_) => true,
             Shader::Dense | Shader::DenseBroadcast | Shader::DenseSplit => true,
             Shader::WinogradOutput(_) | Shader::WinogradOutputPooled(_) => true,
             Shader::Activation | Shader::Flatten | Shader::Pool2d | Shader::Softmax | Shader::ZeroPad2d => false,
+            // With the weights.
+            Shader::Conv2dImage => false,
             Shader::WinogradInput(_) | Shader::WinogradProductTiled(_) => false,
             Shader::WinogradProduct | Shader::WinogradProductBroadcast | Shader::WinogradProductHalf => false,
         }
     }
 
+    /// Whether its threads, alone or with their neighbours, store two texels beside each other at once.
+    fn stores_pairs(self) -> bool {
+        let product = [Shader::WinogradProduct, Shader::WinogradProductBroadcast, Shader::WinogradProductHalf];
+        matches!(self, Shader::Conv2dImage | Shader::WinogradInput(_)) || product.contains(&self)
+    }
+
     /// What several shaders share, this one among them.
     fn parts(self) -> &'static [&'static str] {
         const CONV2D: &str = include_str!("../../shaders/parts/conv2d.wgsl");
+        const CONV2D_STORE: &str = include_str!("../../shaders/parts/conv2d_store.wgsl");
         const SPECTRA: &str = include_str!("../../shaders/parts/spectra.wgsl");
         const KERNELS: &str = include_str!("../../shaders/parts/kernels.wgsl");
         const KERNELS_BROADCAST: &str = include_str!("../../shaders/parts/kernels_broadcast.wgsl");
@@ -166,9 +175,9 @@ impl Shader {
         const TILES_64: &str = include_str!("../../shaders/parts/tiles_64.wgsl");
         const TILE: &str = include_str!("../../shaders/parts/tile.wgsl");
         match self {
-            Shader::Conv2d => &[CONV2D, KERNEL, PIXEL],
-            Shader::Conv2d3x3 => &[CONV2D, KERNEL, KERNEL_PAIR, PIXEL],
-            Shader::Conv2d3x3Broadcast => &[CONV2D, HAND_OUT, KERNEL_PAIR_BROADCAST, PIXEL],
+            Shader::Conv2d => &[CONV2D, CONV2D_STORE, KERNEL, PIXEL],
+            Shader::Conv2d3x3 => &[CONV2D, CONV2D_STORE, KERNEL, KERNEL_PAIR, PIXEL],
+            Shader::Conv2d3x3Broadcast => &[CONV2D, CONV2D_STORE, HAND_OUT, KERNEL_PAIR_BROADCAST, PIXEL],
             Shader::Conv2dImage => &[CONV2D, HAND_OUT, KERNEL_PAIR_BROADCAST, PIXEL],
             Shader::Conv2dTiled(_) => &[TILE, PIXEL],
             Shader::Dense => &[DENSE, SAMPLES],
@@ -216,6 +225,7 @@ impl Shader {
         let constants = self.tile().map_or_else(String::new, Tile::constants);
         let output = match output {
             Output::Texture => include_str!("../../shaders/parts/output_texture.wgsl"),
+            Output::Buffer if self.stores_pairs() => include_str!("../../shaders/parts/output_buffer_pairs.wgsl"),
             Output::Buffer => include_str!("../../shaders/parts/output_buffer.wgsl"),
         };
         let common = [constants.as_str(), include_str!("../../shaders/common.wgsl"), output];

@@ -248,7 +248,8 @@ fn conv2d(
     let quads = to.quads().next_multiple_of(CONV2D_QUADS);
     let is_3x3 = kernel == [3, 3] && stride == [1, 1];
     let (shader, [columns, rows]) = match is_3x3 {
-        true if limits.broadcasts_between_threads && op.c_in <= IMAGE_CHANNELS => {
+        // It stores pairs of columns.
+        true if limits.broadcasts_between_threads && op.c_in <= IMAGE_CHANNELS && to.width.is_multiple_of(2) => {
             (Shader::Conv2dImage, CONV2D_IMAGE_TILE)
         }
         true if limits.broadcasts_between_threads => (Shader::Conv2d3x3Broadcast, [1, CONV2D_3X3_ROWS]),
@@ -269,7 +270,8 @@ fn conv2d(
         to.height.div_ceil(rows).div_ceil(limits.workgroup_rows),
         if shader == Shader::Conv2dImage { 1 } else { quads / CONV2D_QUADS },
     ];
-    let size = TextureSize { width: from.quads() * 4, height: quads, layers: op.window.taps() };
+    let layers = op.window.taps() + usize::from(shader == Shader::Conv2dImage);
+    let size = TextureSize { width: from.quads() * 4, height: quads, layers };
     let weights = Some(Weights { size, quads: [0, quads], transform: None });
     let (activation, growth) = (op.activation, Growth::Samples(1));
     Ok(Dispatch { shader, slots, activation, params, workgroups, growth, weights })

@@ -24,7 +24,7 @@ const PRODUCT_STEP: usize = 2;
 const MIN_CHANNELS: usize = 16;
 
 /// Texels in a row of the transforms: a block at each frequency, and a block more, or all rows would share a few of a
-/// cache's sets.
+/// cache's sets. Of an odd number of frequencies, `parts/forward_7.wgsl` writes into that too.
 fn row_texels(filtering: Filtering) -> usize {
     (filtering.frequencies() + 1) * BLOCK
 }

@@ -190,7 +190,9 @@ impl GpuExecutor {
     /// The memory that a dispatch writes its output into, where that is a buffer which shaders take.
     fn output_memory(&self, dispatch: &Dispatch) -> Option<&Memory> {
         let largest = self.context.device.limits().max_storage_buffer_binding_size;
-        self.slots[dispatch.slots.output].memory.as_ref().filter(|memory| memory.buffer.size() <= largest)
+        let memory = self.slots[dispatch.slots.output].memory.as_ref();
+        // Rows of whole pairs of texels, which some shaders store.
+        memory.filter(|memory| memory.buffer.size() <= largest && memory.pitch[0].is_multiple_of(2))
     }
 
     fn output_by(&self, dispatch: &Dispatch) -> Output {

@@ -51,7 +51,7 @@ impl Spec {
 
 pub fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> =
-        [sizes(), channels(), windows(), epilogues(), large()].concat().into_iter().map(Spec::case).collect();
+        [sizes(), channels(), images(), windows(), epilogues(), large()].concat().into_iter().map(Spec::case).collect();
     cases.sort_by(|a, b| a.name.cmp(&b.name));
     cases.dedup_by(|a, b| a.name == b.name);
     cases
@@ -76,6 +76,19 @@ fn channels() -> Vec<Spec> {
     for c_in in [1, 3, 4, 5, 16, 64] {
         for c_out in [1, 3, 8, 10, 64, 100] {
             specs.push(Spec { size: [5, 7], c_in, c_out, ..BASE });
+        }
+    }
+    specs
+}
+
+/// As the first convolution of a network: few input channels, and maps of even width.
+fn images() -> Vec<Spec> {
+    let mut specs = Vec::new();
+    for size in [[1, 2], [5, 6], [13, 18], [32, 32]] {
+        for c_in in [1, 2, 3] {
+            for c_out in [3, 10] {
+                specs.push(Spec { size, c_in, c_out, ..BASE });
+            }
         }
     }
     specs
