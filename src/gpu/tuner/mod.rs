@@ -27,7 +27,8 @@ pub enum TuneMode {
     Force,
 }
 
-/// The time that all measurements of a network may take, without compiling; what is left then keeps the predicted method.
+/// The time that all measurements of a network may take, without compiling; what is left then takes the method that was the
+/// fastest for the last layer with the same choice, or the predicted one where there is none.
 pub const BUDGET: Duration = Duration::from_secs(5);
 
 /// A method that is so many times slower than another on a small layer, and so many seconds, is not tried on the large ones.
@@ -104,13 +105,15 @@ struct Tuner<'a> {
     deadline: Instant,
     /// Seconds of each kind of method on a small layer.
     probes: HashMap<Method, f64>,
+    /// The method taken for the last layer that had the choice of these.
+    latest: HashMap<Vec<Method>, Method>,
 }
 
 impl<'a> Tuner<'a> {
     fn open(adapter: &'a Adapter, network: &Network, batch: Option<usize>) -> Result<Tuner<'a>> {
         let batch = adapter.plan(network, batch)?.batch;
         let (context, deadline) = (Arc::new(Context::open(adapter)?), Instant::now() + BUDGET);
-        Ok(Tuner { adapter, context, batch, deadline, probes: HashMap::new() })
+        Ok(Tuner { adapter, context, batch, deadline, probes: HashMap::new(), latest: HashMap::new() })
     }
 
     fn run(mut self, network: &Network, known: Choices) -> Result<Tuning> {
@@ -141,8 +144,14 @@ impl<'a> Tuner<'a> {
         all[best] = Some(fastest);
         let mut kinds = HashMap::from([(methods[best].kind(), fastest)]);
         for (index, &method) in methods.iter().enumerate().skip(1) {
-            let is_skipped = Instant::now() > self.deadline
-                || kinds.get(&method.kind()).is_some_and(|&seconds| seconds > HOPELESS_KIND * fastest)
+            if Instant::now() > self.deadline {
+                // Nothing says that it is another here.
+                if self.latest.get(methods) == Some(&method) {
+                    best = index;
+                }
+                continue;
+            }
+            let is_skipped = kinds.get(&method.kind()).is_some_and(|&seconds| seconds > HOPELESS_KIND * fastest)
                 || self.is_hopeless(node, method, methods)?;
             if is_skipped {
                 continue;
@@ -156,6 +165,7 @@ impl<'a> Tuner<'a> {
                 (best, executor, fastest) = (index, other, seconds);
             }
         }
+        self.latest.insert(methods.to_vec(), methods[best]);
         Ok((methods[best], all))
     }
 
