@@ -18,6 +18,8 @@ pub enum StepWeights {
     Conv2d(LinearWeights),
     /// Of a dense layer, whose kernel is read while it is uploaded: VGG16's first has 411 MB.
     Dense { op: Box<ops::Dense>, bias: Vec<f32> },
+    /// What the levels of a pixel's bytes become.
+    Preprocess(Box<Preprocess>),
     /// Values for `channels`, nothing else.
     Channels(Vec<f32>),
     /// None.
@@ -56,7 +58,9 @@ impl StepWeights {
             }
             StepWeights::Channels(values) => values.clone(),
             StepWeights::Zeros { channels } => vec![0.0; channels.next_multiple_of(4)],
-            StepWeights::Nothing => unreachable!("only shaders of ops with values for channels read any"),
+            StepWeights::Preprocess(_) | StepWeights::Nothing => {
+                unreachable!("only shaders of ops with values for channels read any")
+            }
         }
     }
 
@@ -78,6 +82,7 @@ impl StepWeights {
                 Ok(())
             }
             StepWeights::Dense { op, .. } => upload_dense(uploads, kernels, op),
+            StepWeights::Preprocess(preprocess) => upload_levels(uploads, kernels, preprocess),
             StepWeights::Zeros { .. } => upload_zeros(uploads, kernels),
             StepWeights::Channels(_) | StepWeights::Nothing => Ok(()),
         }
@@ -161,6 +166,19 @@ fn gather<const N: usize>(kernel: &[f32], length: usize, first: usize, row: &mut
     }
 }
 
+/// For each byte of a pixel a row with the values of its levels, each in the channel that the byte is for.
+fn upload_levels(uploads: &mut Uploads<'_>, parts: &mut Kernels, preprocess: &Preprocess) -> Result<()> {
+    for (part, texture) in parts {
+        uploads.write_layer(texture, 0, part.size, |byte, texels| {
+            for channel in (0..3).filter(|&channel| preprocess.source[channel] == byte) {
+                let levels = texels.chunks_exact_mut(4).zip(&preprocess.table[channel]);
+                levels.for_each(|(texel, value)| texel[channel] = *value);
+            }
+        })?;
+    }
+    Ok(())
+}
+
 fn upload_zeros(uploads: &mut Uploads<'_>, parts: &mut Kernels) -> Result<()> {
     // Others have zeros from the beginning.
     for (part, texture) in parts.iter_mut().filter(|(_, texture)| texture.memory.is_some()) {
@@ -179,10 +197,4 @@ fn scale_and_shift(op: &BatchNorm) -> Result<Vec<f32>> {
         values
     };
     Ok([fill(&affine.scale), fill(&affine.shift)].concat())
-}
-
-/// The channels' sources and tables, as `preprocess.wgsl` reads them.
-pub fn preprocess_table(preprocess: &Preprocess) -> Vec<f32> {
-    let sources = preprocess.source.map(|source| source as f32);
-    sources.into_iter().chain([0.0]).chain(preprocess.table.into_iter().flatten()).collect()
 }

@@ -129,14 +129,13 @@ impl Shader {
     /// Whether it reads `channels`: a bias, or other values for each channel.
     pub fn reads_channels(self) -> bool {
         match self {
-            Shader::BatchNorm | Shader::Preprocess => true,
+            Shader::BatchNorm => true,
             Shader::Conv2d | Shader::Conv2d3x3 | Shader::Conv2d3x3Broadcast => true,
             Shader::Conv2dTiled(_) => true,
             Shader::Dense | Shader::DenseBroadcast | Shader::DenseSplit => true,
             Shader::WinogradOutput(_) | Shader::WinogradOutputPooled(_) => true,
             Shader::Activation | Shader::Flatten | Shader::Pool2d | Shader::Softmax | Shader::ZeroPad2d => false,
-            // With the weights.
-            Shader::Conv2dImage => false,
+            Shader::Conv2dImage | Shader::Preprocess => false,
             Shader::WinogradInput(_) | Shader::WinogradProductTiled(_) => false,
             Shader::WinogradProduct | Shader::WinogradProductBroadcast | Shader::WinogradProductHalf => false,
         }

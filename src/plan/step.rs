@@ -94,7 +94,8 @@ pub struct Chunk {
 pub struct Weights {
     /// The texture. A convolution's: input channels, quads of output channels, taps. Of `winograd_product.wgsl`: the quads of
     /// a group of output channels for one input channel after the other, groups, frequencies. A dense layer's: the quads of a
-    /// group of units for one input after the other, groups, and as many layers as the inputs need.
+    /// group of units for one input after the other, groups, and as many layers as the inputs need. Of `preprocess.wgsl`:
+    /// levels, bytes of a pixel.
     pub size: TextureSize,
     /// The first quad of output channels, and how many.
     pub quads: [usize; 2],
@@ -126,7 +127,9 @@ impl Step {
     pub(super) fn preprocess(output: Layout, output_slot: usize, limits: &Limits) -> Step {
         let params = vec![output.width as u32, output.height as u32];
         let slots = DispatchSlots { input: None, output: output_slot };
-        let dispatch = over(Shader::Preprocess, slots, params, output, 1, limits);
+        let size = TextureSize { width: 256, height: 3, layers: 1 };
+        let weights = Some(Weights { size, quads: [0, 1], transform: None });
+        let dispatch = Dispatch { weights, ..over(Shader::Preprocess, slots, params, output, 1, limits) };
         Step { output_slot, output, dispatches: vec![dispatch], pooled: None }
     }
 

@@ -12,7 +12,7 @@ use crate::gpu::Adapter;
 use crate::gpu::aliased::Memory;
 use crate::gpu::context::Context;
 use crate::gpu::uploads::Uploads;
-use crate::gpu::weights::{Kernels, StepWeights, preprocess_table};
+use crate::gpu::weights::{Kernels, StepWeights};
 use crate::network::Node;
 use crate::ops::Op;
 use crate::plan::{Dispatch, Output, Shader, Step};
@@ -127,7 +127,7 @@ impl GpuExecutor {
     fn load(&self, step: usize, load: LoadWeights) -> Result<StepWeights> {
         match (self.node_of(step), &self.network.preprocess) {
             (Some(node), _) => load(&node.op),
-            (None, Some(preprocess)) => Ok(StepWeights::Channels(preprocess_table(preprocess))),
+            (None, Some(preprocess)) => Ok(StepWeights::Preprocess(Box::new(preprocess.clone()))),
             (None, None) => unreachable!("the first step is a node's"),
         }
     }
