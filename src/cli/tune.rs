@@ -24,7 +24,8 @@ pub fn run(args: TuneArgs) -> Result<Outcome> {
         println!("{}", row(trial));
     }
     println!(
-        "\nin ms an image; * is taken from now on, - was not measured: much slower on a small layer, or time was up"
+        "\nin ms an image; * is taken from now on, - was not measured: much slower on a small layer, or time was up, and a \
+         layer before decides"
     );
     Ok(Outcome::Complete)
 }
