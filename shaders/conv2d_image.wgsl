@@ -15,8 +15,8 @@
 // loads its part of the image once and keeps it for all output channels, of which it computes 2 quads at a time.
 //
 // Edges: outside the map the input is zero. Columns beyond the output's width, rows beyond its height and an odd last quad
-// are computed and not stored: every thread may have kernels that others need, as parts/kernel_pair_broadcast.wgsl says, and texels
-// that it stores for another.
+// are computed and not stored: every thread may have kernels that others need, as parts/kernel_pair_broadcast.wgsl says, and
+// texels that it stores for another.
 
 // Output columns, rows and quads of output channels that one thread computes together.
 const TILE_COLUMNS = 2u;

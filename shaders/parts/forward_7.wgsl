@@ -54,14 +54,19 @@ fn transform(d: Nine) -> Nine {
     );
 }
 
-// Two rows of what comes out, the first of which begins at a frequency.
-fn store_rows(at: vec2<u32>, frequency: u32, d: Nine, e: Nine) {
-    let v = transform(d);
-    let w = transform(e);
+// All of a row but the last, from a frequency on.
+fn store_eight(at: vec2<u32>, frequency: u32, v: Nine) {
     store_frequencies(at, frequency, v.a, v.b);
     store_frequencies(at, frequency + 2u, v.c, v.d);
     store_frequencies(at, frequency + 4u, v.e, v.f);
     store_frequencies(at, frequency + 6u, v.g, v.h);
+}
+
+// Two rows of what comes out, the first of which begins at a frequency.
+fn store_rows(at: vec2<u32>, frequency: u32, d: Nine, e: Nine) {
+    let v = transform(d);
+    let w = transform(e);
+    store_eight(at, frequency, v);
     store_frequencies(at, frequency + 8u, v.i, w.a);
     store_frequencies(at, frequency + 10u, w.b, w.c);
     store_frequencies(at, frequency + 12u, w.d, w.e);
@@ -72,10 +77,7 @@ fn store_rows(at: vec2<u32>, frequency: u32, d: Nine, e: Nine) {
 // The last row; behind its last frequency V has room for one more, which is nobody's.
 fn store_last(at: vec2<u32>, d: Nine) {
     let v = transform(d);
-    store_frequencies(at, 72u, v.a, v.b);
-    store_frequencies(at, 74u, v.c, v.d);
-    store_frequencies(at, 76u, v.e, v.f);
-    store_frequencies(at, 78u, v.g, v.h);
+    store_eight(at, 72u, v);
     store_frequencies(at, 80u, v.i, v.i);
 }
 

@@ -107,7 +107,7 @@ fn upload_conv2d(
         None => &weights.kernel,
     };
     let channels = weights.bias.len();
-    let bias = (shader == Shader::Conv2dImage).then_some(weights.bias.as_slice());
+    let bias = shader.has_bias_in_weights().then_some(weights.bias.as_slice());
     let taps = part.size.layers - usize::from(bias.is_some());
     for (layer, kernel) in kernel.chunks_exact(kernel.len() / taps).chain(bias).enumerate() {
         uploads.write_layer(texture, layer, part.size, |row, texels| {

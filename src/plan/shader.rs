@@ -141,6 +141,11 @@ impl Shader {
         }
     }
 
+    /// Whether the last layer of its weights is the bias.
+    pub fn has_bias_in_weights(self) -> bool {
+        self == Shader::Conv2dImage
+    }
+
     /// Whether its threads, alone or with their neighbours, store two texels beside each other at once.
     fn stores_pairs(self) -> bool {
         let product = [Shader::WinogradProduct, Shader::WinogradProductBroadcast, Shader::WinogradProductHalf];

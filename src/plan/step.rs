@@ -273,7 +273,7 @@ fn conv2d(
         to.height.div_ceil(rows).div_ceil(limits.workgroup_rows),
         if shader == Shader::Conv2dImage { 1 } else { quads / CONV2D_QUADS },
     ];
-    let layers = op.window.taps() + usize::from(shader == Shader::Conv2dImage);
+    let layers = op.window.taps() + usize::from(shader.has_bias_in_weights());
     let size = TextureSize { width: from.quads() * 4, height: quads, layers };
     let weights = Some(Weights { size, quads: [0, quads], transform: None });
     let (activation, growth) = (op.activation, Growth::Samples(1));
