@@ -4,8 +4,8 @@ mod support;
 
 use support::plans::{LAVAPIPE, vgg16};
 use vgg_wgpu::ops::winograd::Filtering;
-use vgg_wgpu::ops::{Activation, Dense, Op};
-use vgg_wgpu::plan::{Chunk, Dispatch, Growth, Limits, MAX_LOOP_STEPS, Method, Plan, Product, Shader, Step};
+use vgg_wgpu::ops::{Activation, Conv2d, Dense, Op, Padding, Window};
+use vgg_wgpu::plan::{Choices, Chunk, Dispatch, Growth, Limits, MAX_LOOP_STEPS, Method, Plan, Product, Shader, Step};
 use vgg_wgpu::{Error, Network, Node, Parameter, Shape};
 
 fn refusal(limits: Limits, batch: Option<usize>) -> String {
@@ -124,6 +124,30 @@ fn methods_are_timed_with_samples_that_fill_what_they_compute_at_once() {
     assert_eq!([224, 28, 14].map(|side| least(winograd(Filtering::F7), side)), [1, 4, 16]);
     assert_eq!([224, 28, 14].map(|side| least(winograd(Filtering::F4), side)), [1, 2, 4]);
     assert_eq!(least(Method::Direct, 14), 1);
+}
+
+#[test]
+fn kernels_whose_transform_is_too_wide_for_an_upload_are_not_transformed() {
+    let methods = |c_in: usize| {
+        let kernel = Parameter::in_memory("kernel", vec![3, 3, c_in, 16], vec![0.0; 9 * c_in * 16]);
+        let (input, output) = (Shape::Map { h: 14, w: 14, c: c_in }, Shape::Map { h: 14, w: 14, c: 16 });
+        let window = Window::resolve([14, 14], [3, 3], [1, 1], Padding::Same).expect("a window");
+        let op =
+            Conv2d { window, c_in, c_out: 16, activation: Activation::Linear, kernel, bias: None, batch_norm: None };
+        let nodes = vec![Node { layer: "wide".into(), op: Op::Conv2d(op), input, output }];
+        let mut methods = Vec::new();
+        let network = Network { input, preprocess: None, nodes };
+        let remember = |_: &Node, candidates: &[Method]| {
+            methods = candidates.to_vec();
+            Ok(candidates[0])
+        };
+        Choices::for_network(&network, &LAVAPIPE, remember).expect("nothing fails");
+        [Filtering::F4, Filtering::F7]
+            .map(|filtering| methods.contains(&Method::Winograd(filtering, Product::Broadcast)))
+    };
+    // Rows of 16 output channels, at 36 and 81 frequencies.
+    assert_eq!(methods(3200), [true, true]);
+    assert_eq!(methods(3300), [true, false]);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! WebGPU has no such thing and Vulkan has: memory aliasing, which is defined for images with linear tiling in the layout that
 //! shaders read them in.
 
+use std::ops::Range;
 use std::ptr::NonNull;
 
 /// A texture's memory. wgpu does not know whose it is, and puts no barrier between a write into it and a read from the
@@ -25,16 +26,16 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    /// The texels of a layer, in rows of `pitch[0]` texels.
+    /// The texels of some layers, in rows of `pitch[0]` texels.
     ///
     /// # Safety
     /// Nothing that was submitted reads or writes the texture or the buffer while they are in use.
-    pub unsafe fn layer(&mut self, index: usize) -> &mut [f32] {
+    pub unsafe fn layers(&mut self, layers: Range<usize>) -> &mut [f32] {
         // SAFETY: they are mapped as long as the texture is there, and nobody else has them: neither shaders, as the caller
         // says, nor somebody else who called.
         let texels = unsafe { self.texels.as_mut() };
         let length = self.pitch[1] as usize * 4;
-        &mut texels[index * length..][..length]
+        &mut texels[layers.start * length..layers.end * length]
     }
 }
 
@@ -64,7 +65,8 @@ mod vulkan {
     use wgpu::hal::vulkan::TextureMemory;
 
     use super::Memory;
-    use crate::gpu::context::{TEXEL_BYTES, failed};
+    use crate::gpu::context::failed;
+    use crate::plan::TEXEL_BYTES;
     use crate::{Error, Result};
 
     /// Four f32, as all textures have.

@@ -1,7 +1,7 @@
 //! Guard zones around activation textures, for tests.
 
-use super::context::{Context, TEXEL_BYTES};
-use crate::plan::TextureSize;
+use super::context::Context;
+use crate::plan::{TEXEL_BYTES, TextureSize, row_bytes};
 use crate::{Error, Result};
 
 /// The size of a texture with a guard around what is planned.
@@ -21,7 +21,7 @@ pub fn fill(context: &Context, texture: &wgpu::Texture) {
 /// Whether every texel of `slot` outside the planned size is still NaN.
 pub fn holds(context: &Context, slot: &wgpu::Texture, planned: TextureSize) -> Result<bool> {
     let (width, height) = (slot.width() as usize, slot.height() as usize);
-    let row_bytes = (width * TEXEL_BYTES).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize);
+    let row_bytes = row_bytes(width);
     let buffer = context.device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("vgg.guard"),
         size: (row_bytes * height * slot.depth_or_array_layers() as usize) as u64,

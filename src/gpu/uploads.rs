@@ -1,13 +1,12 @@
 //! Weights on their way to the device.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
-use super::context::{Context, TEXEL_BYTES, Texture};
-use crate::plan::TextureSize;
+use super::context::{Context, Texture, extent};
+use crate::plan::{TextureSize, UPLOAD_BYTES, row_bytes};
 use crate::{Error, Result};
-
-/// The size of a buffer: a texture's layer of weights as a rule. Drivers may copy what they are given.
-const BUFFER_BYTES: usize = 16 << 20;
 
 /// Copies texels to textures through two buffers in turn: one is filled while the device copies from the other. They are used
 /// again and again, because to be given new memory for every write takes longer than to fill it.
@@ -20,6 +19,7 @@ pub struct Uploads<'a> {
     current: usize,
     filled: usize,
     encoder: wgpu::CommandEncoder,
+    /// What is about to be copied to the current buffer.
     scratch: Vec<f32>,
 }
 
@@ -28,7 +28,7 @@ impl<'a> Uploads<'a> {
         let buffers = [(); 2].map(|()| {
             context.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("vgg.uploads"),
-                size: BUFFER_BYTES as u64,
+                size: UPLOAD_BYTES as u64,
                 usage: wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC,
                 mapped_at_creation: false,
             })
@@ -39,75 +39,63 @@ impl<'a> Uploads<'a> {
         Ok(Uploads { context, buffers, submissions, current: 0, filled: 0, encoder, scratch: Vec::new() })
     }
 
-    /// Writes a layer, whose rows have `size`'s width and number: `fill` gets each row, of zeros, and its number.
-    pub fn write_layer(
+    /// Writes some layers, whose rows have `size`'s width and number: `fill` gets each row's number and the row itself, of
+    /// zeros, in each of the layers.
+    pub fn write(
         &mut self,
         texture: &mut Texture,
-        layer: usize,
+        layers: Range<usize>,
         size: TextureSize,
-        fill: impl Fn(usize, &mut [f32]) + Sync,
+        fill: impl Fn(usize, &mut [&mut [f32]]) + Sync,
     ) -> Result<()> {
         match &mut texture.memory {
             Some(memory) => {
-                let pitch = memory.pitch[0] as usize * 4;
+                let [pitch, layer_pitch] = memory.pitch.map(|texels| texels as usize * 4);
                 // SAFETY: weights are read by shaders when all of them are there.
-                let texels = unsafe { memory.layer(layer) };
-                texels.par_chunks_mut(pitch).take(size.height).enumerate().for_each(|(index, row)| {
-                    let row = &mut row[..4 * size.width];
-                    row.fill(0.0);
-                    fill(index, row);
-                });
+                let texels = unsafe { memory.layers(layers) };
+                fill_rows(texels, [pitch, layer_pitch], 4 * size.width, 0..size.height, fill);
                 Ok(())
             }
-            None => self.copy_layer(&texture.texture, layer, size, fill),
+            None => self.copy(&texture.texture, layers, size, fill),
         }
     }
 
-    /// What covers its layer is one copy where it fits into a buffer: of several, wgpu would clear the layer first.
-    fn copy_layer(
+    /// What covers its layers is one copy where it fits into a buffer: of several, wgpu would clear the layers first.
+    fn copy(
         &mut self,
         texture: &wgpu::Texture,
-        layer: usize,
+        layers: Range<usize>,
         TextureSize { width, height: rows, .. }: TextureSize,
-        fill: impl Fn(usize, &mut [f32]),
+        fill: impl Fn(usize, &mut [&mut [f32]]) + Sync,
     ) -> Result<()> {
-        let pitch = (width * TEXEL_BYTES).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize);
-        let rows_at_once = BUFFER_BYTES / pitch;
-        let mut row = vec![0.0; 4 * width];
+        let pitch = row_bytes(width);
+        let rows_at_once = UPLOAD_BYTES / (pitch * layers.len());
         for first in (0..rows).step_by(rows_at_once) {
             let count = rows_at_once.min(rows - first);
-            let offset = self.reserve(count * pitch)?;
+            let layer_pitch = count * pitch;
+            let size = layer_pitch * layers.len();
+            let offset = self.reserve(size)?;
+            self.scratch.resize(size / size_of::<f32>(), 0.0);
+            let pitches = [pitch, layer_pitch].map(|bytes| bytes / size_of::<f32>());
+            fill_rows(&mut self.scratch, pitches, 4 * width, first..first + count, &fill);
             let buffer = &self.buffers[self.current];
-            let mut bytes =
-                buffer.get_mapped_range_mut(offset as u64..(offset + count * pitch) as u64).map_err(lost)?;
-            for index in 0..count {
-                row.fill(0.0);
-                fill(first + index, &mut row);
-                bytes
-                    .slice(index * pitch..index * pitch + width * TEXEL_BYTES)
-                    .copy_from_slice(bytemuck::cast_slice(&row));
-            }
+            let mut bytes = buffer.get_mapped_range_mut(offset as u64..(offset + size) as u64).map_err(lost)?;
+            bytes.slice(..).copy_from_slice(bytemuck::cast_slice(&self.scratch));
             let layout = wgpu::TexelCopyBufferLayout {
                 offset: offset as u64,
                 bytes_per_row: Some(pitch as u32),
                 rows_per_image: Some(count as u32),
             };
             let mut destination = texture.as_image_copy();
-            destination.origin = wgpu::Origin3d { x: 0, y: first as u32, z: layer as u32 };
-            let size = wgpu::Extent3d { width: width as u32, height: count as u32, depth_or_array_layers: 1 };
-            self.encoder.copy_buffer_to_texture(wgpu::TexelCopyBufferInfo { buffer, layout }, destination, size);
+            destination.origin = wgpu::Origin3d { x: 0, y: first as u32, z: layers.start as u32 };
+            let size = TextureSize { width, height: count, layers: layers.len() };
+            self.encoder.copy_buffer_to_texture(
+                wgpu::TexelCopyBufferInfo { buffer, layout },
+                destination,
+                extent(size),
+            );
         }
         Ok(())
-    }
-
-    /// Memory for values on their way, which lasts from one kernel to the next.
-    pub fn take_scratch(&mut self) -> Vec<f32> {
-        std::mem::take(&mut self.scratch)
-    }
-
-    /// Gives it back.
-    pub fn return_scratch(&mut self, scratch: Vec<f32>) {
-        self.scratch = scratch;
     }
 
     /// Hands the device what there is to do, and goes on with the other buffer when the device is done with that.
@@ -133,13 +121,34 @@ impl<'a> Uploads<'a> {
 
     /// Room in the current buffer: where it begins.
     fn reserve(&mut self, bytes: usize) -> Result<usize> {
-        if self.filled + bytes > BUFFER_BYTES {
+        if self.filled + bytes > UPLOAD_BYTES {
             self.submit()?;
         }
         let offset = self.filled;
         self.filled += bytes;
         Ok(offset)
     }
+}
+
+/// Fills `rows`, of `width` values, with what begins in `texels` with the first of them. Rows and layers are `pitch` and
+/// `layer_pitch` values apart.
+fn fill_rows(
+    texels: &mut [f32],
+    [pitch, layer_pitch]: [usize; 2],
+    width: usize,
+    rows: Range<usize>,
+    fill: impl Fn(usize, &mut [&mut [f32]]) + Sync,
+) {
+    let mut places: Vec<Vec<&mut [f32]>> = rows.clone().map(|_| Vec::new()).collect();
+    for layer in texels.chunks_mut(layer_pitch) {
+        for (places, row) in places.iter_mut().zip(layer.chunks_mut(pitch)) {
+            places.push(&mut row[..width]);
+        }
+    }
+    places.par_iter_mut().zip(rows).for_each(|(places, row)| {
+        places.iter_mut().for_each(|place| place.fill(0.0));
+        fill(row, places);
+    });
 }
 
 /// Asks for the buffer to be writable once the device is done with it. That it could not be is told when it is written.

@@ -1,6 +1,7 @@
 //! Weights in the texels that shaders read them from.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use super::context::Texture;
 use super::uploads::Uploads;
@@ -89,51 +90,54 @@ impl StepWeights {
     }
 }
 
-/// A kernel, or its transform, with a layer for each tap or frequency; where a shader has it with the weights, the bias as if
-/// it were one more tap, of one input channel.
+/// A kernel with a layer for each tap, or its transform with one for each frequency; where a shader has it with the weights,
+/// the bias as if it were one more tap, of one input channel.
 fn upload_conv2d(
     uploads: &mut Uploads<'_>,
     texture: &mut Texture,
     weights: &LinearWeights,
     shader: Shader,
-    part: Weights,
+    Weights { size, transform, .. }: Weights,
 ) -> Result<()> {
-    let mut scratch = uploads.take_scratch();
-    let kernel = match part.transform {
-        Some(filtering) => {
-            filtering.transform_kernel(&weights.kernel, &mut scratch);
-            &scratch
-        }
-        None => &weights.kernel,
-    };
-    let channels = weights.bias.len();
+    let (kernel, c_out) = (&weights.kernel, weights.bias.len());
+    if let Some(filtering) = transform {
+        return uploads.write(texture, 0..size.layers, size, |row, frequencies| {
+            let spans = spans(shader, kernel.len() / 9 / c_out, c_out, row);
+            pulp::Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    for (at, pairs) in spans {
+                        filtering.transform_kernel(kernel, pairs, frequencies, at);
+                    }
+                },
+            );
+        });
+    }
     let bias = shader.has_bias_in_weights().then_some(weights.bias.as_slice());
-    let taps = part.size.layers - usize::from(bias.is_some());
+    let taps = size.layers - usize::from(bias.is_some());
     for (layer, kernel) in kernel.chunks_exact(kernel.len() / taps).chain(bias).enumerate() {
-        uploads.write_layer(texture, layer, part.size, |row, texels| {
-            fill_row(shader, kernel, channels, row, texels);
+        uploads.write(texture, layer..layer + 1, size, |row, layers| {
+            for (at, pairs) in spans(shader, kernel.len() / c_out, c_out, row) {
+                layers[0][at..][..pairs.len()].copy_from_slice(&kernel[pairs]);
+            }
         })?;
     }
-    uploads.return_scratch(scratch);
     Ok(())
 }
 
-/// A row of what `shader` reads of one tap or frequency, from `[c_in, c_out]`.
-fn fill_row(shader: Shader, kernel: &[f32], c_out: usize, row: usize, texels: &mut [f32]) {
+/// What a row of the weights that `shader` reads has: where in the row which of the pairs of channels `[c_in, c_out]` begin.
+fn spans(shader: Shader, c_in: usize, c_out: usize, row: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
     const GROUP: usize = 4 * PRODUCT_GROUP_QUADS;
-    match shader {
-        // An input channel, for one output channel after the other.
-        Shader::WinogradProductTiled(_) | Shader::Conv2dTiled(_) => {
-            let channels = kernel.chunks_exact(c_out).nth(row).unwrap_or_default();
-            texels[..channels.len()].copy_from_slice(channels);
-        }
-        // A group of output channels, for one input channel after the other.
+    let group = |size: usize| c_out.min(size * row)..c_out.min(size * (row + 1));
+    // All output channels of an input channel, or a group of them for one input channel after the other.
+    let (size, inputs, outputs) = match shader {
+        Shader::WinogradProductTiled(_) | Shader::Conv2dTiled(_) => (0, row..c_in.min(row + 1), 0..c_out),
         Shader::WinogradProduct | Shader::WinogradProductBroadcast | Shader::WinogradProductHalf => {
-            gather::<GROUP>(kernel, c_out, GROUP * row, texels);
+            (GROUP, 0..c_in, group(GROUP))
         }
-        // A quad of output channels, for one input channel after the other.
-        _ => gather::<4>(kernel, c_out, 4 * row, texels),
-    }
+        _ => (4, 0..c_in, group(4)),
+    };
+    inputs.map(move |i| (size * i, c_out * i + outputs.start..c_out * i + outputs.end))
 }
 
 /// `[inputs, units]` to a row for each group of units, which has the group's weights of one input after the other, in as
@@ -144,8 +148,8 @@ fn upload_dense(uploads: &mut Uploads<'_>, parts: &mut Kernels, op: &ops::Dense)
     let mut layer = 0;
     op.load_rows(width / DENSE_GROUP_QUADS, &mut |kernel| {
         for (part, texture) in parts.iter_mut() {
-            uploads.write_layer(texture, layer, TextureSize { width, ..part.size }, |group, row| {
-                gather::<UNITS>(kernel, op.units, 4 * part.quads[0] + UNITS * group, row)
+            uploads.write(texture, layer..layer + 1, TextureSize { width, ..part.size }, |group, rows| {
+                gather::<UNITS>(kernel, op.units, 4 * part.quads[0] + UNITS * group, rows[0])
             })?;
         }
         layer += 1;
@@ -169,9 +173,9 @@ fn gather<const N: usize>(kernel: &[f32], length: usize, first: usize, row: &mut
 /// For each byte of a pixel a row with the values of its levels, each in the channel that the byte is for.
 fn upload_levels(uploads: &mut Uploads<'_>, parts: &mut Kernels, preprocess: &Preprocess) -> Result<()> {
     for (part, texture) in parts {
-        uploads.write_layer(texture, 0, part.size, |byte, texels| {
+        uploads.write(texture, 0..1, part.size, |byte, rows| {
             for channel in (0..3).filter(|&channel| preprocess.source[channel] == byte) {
-                let levels = texels.chunks_exact_mut(4).zip(&preprocess.table[channel]);
+                let levels = rows[0].chunks_exact_mut(4).zip(&preprocess.table[channel]);
                 levels.for_each(|(texel, value)| texel[channel] = *value);
             }
         })?;
@@ -182,7 +186,7 @@ fn upload_levels(uploads: &mut Uploads<'_>, parts: &mut Kernels, preprocess: &Pr
 fn upload_zeros(uploads: &mut Uploads<'_>, parts: &mut Kernels) -> Result<()> {
     // Others have zeros from the beginning.
     for (part, texture) in parts.iter_mut().filter(|(_, texture)| texture.memory.is_some()) {
-        (0..part.size.layers).try_for_each(|layer| uploads.write_layer(texture, layer, part.size, |_, _| {}))?;
+        uploads.write(texture, 0..part.size.layers, part.size, |_, _| {})?;
     }
     Ok(())
 }

@@ -35,7 +35,7 @@ const F7_POINTS: [f64; 8] =
     [F7_PAIRS[0], -F7_PAIRS[0], F7_PAIRS[1], -F7_PAIRS[1], F7_PAIRS[2], -F7_PAIRS[2], F7_PAIRS[3], -F7_PAIRS[3]];
 
 /// Pairs of channels that are transformed together, so that the compiler makes vectors of them.
-pub const PAIRS: usize = 8;
+const PAIRS: usize = 8;
 
 /// One kernel element of so many pairs of channels.
 type Values = [f64; PAIRS];
@@ -59,41 +59,34 @@ impl Filtering {
         self.side() * self.side()
     }
 
-    /// `G g G'` for every pair of channels, in f64: `[3, 3, pairs]` to `[frequencies, pairs]`, which replaces what is in
-    /// `transformed`.
-    pub fn transform_kernel(self, kernel: &[f32], transformed: &mut Vec<f32>) {
-        let pairs = kernel.len() / 9;
-        transformed.resize(self.frequencies() * pairs, 0.0);
-        // In halves, which two threads take.
-        let middle = (pairs / 2).next_multiple_of(PAIRS).min(pairs);
-        let halves = transformed.chunks_exact_mut(pairs).map(|values| values.split_at_mut(middle));
-        let (mut first, mut second): (Vec<_>, Vec<_>) = halves.unzip();
-        rayon::join(
-            || self.transform_part(kernel, 0..middle, &mut first),
-            || self.transform_part(kernel, middle..pairs, &mut second),
-        );
-    }
-
-    /// The same for some of the pairs: `transformed` has a slice for each frequency.
-    fn transform_part(self, kernel: &[f32], part: Range<usize>, transformed: &mut [&mut [f32]]) {
-        let pairs = kernel.len() / 9;
-        for first in part.clone().step_by(PAIRS) {
-            let count = PAIRS.min(part.end - first);
-            let tap = |tap: usize| {
-                let values = &kernel[tap * pairs + first..][..count];
-                std::array::from_fn(|pair| values.get(pair).map_or(0.0, |&value| f64::from(value)))
-            };
-            let g = std::array::from_fn(|y| std::array::from_fn(|x| tap(y * 3 + x)));
+    /// `G g G'` for some pairs of channels of a `kernel` `[3, 3, pairs]`, in f64: into `frequencies`, a row of values for
+    /// each, from `at` on. It is inlined, to be compiled for the vectors that the caller dispatches to.
+    #[inline(always)]
+    pub fn transform_kernel(self, kernel: &[f32], pairs: Range<usize>, frequencies: &mut [&mut [f32]], at: usize) {
+        let all = kernel.len() / 9;
+        for first in pairs.clone().step_by(PAIRS) {
+            let count = PAIRS.min(pairs.end - first);
+            let mut g = [[[0.0; PAIRS]; 3]; 3];
+            for (tap, values) in g.as_flattened_mut().iter_mut().enumerate() {
+                let taps = &kernel[tap * all + first..][..count];
+                values.iter_mut().zip(taps).for_each(|(value, &tap)| *value = f64::from(tap));
+            }
             self.transform_pairs(&g, |frequency, values| {
-                let places = &mut transformed[frequency][first - part.start..][..count];
-                places.iter_mut().zip(values).for_each(|(place, &value)| *place = value as f32);
+                let mut rounded = [0.0; PAIRS];
+                rounded.iter_mut().zip(values).for_each(|(rounded, &value)| *rounded = value as f32);
+                let places = &mut frequencies[frequency][at + first - pairs.start..][..count];
+                match count {
+                    // The compiler knows how many these are.
+                    PAIRS => places.copy_from_slice(&rounded),
+                    _ => places.copy_from_slice(&rounded[..count]),
+                }
             });
         }
     }
 
     /// `G g G'` for some pairs of channels: `store` gets each frequency's values.
     #[inline(always)]
-    pub fn transform_pairs(self, g: &[[Values; 3]; 3], store: impl FnMut(usize, &Values)) {
+    fn transform_pairs(self, g: &[[Values; 3]; 3], store: impl FnMut(usize, &Values)) {
         match self {
             Filtering::F4 => transform_pairs::<5, 6>(F4_POINTS, g, store),
             Filtering::F7 => transform_pairs::<8, 9>(F7_POINTS, g, store),
@@ -113,9 +106,12 @@ fn transform_pairs<const POINTS: usize, const SIDE: usize>(
     g: &[[Values; 3]; 3],
     mut store: impl FnMut(usize, &Values),
 ) {
-    let [top, middle, bottom] = g.map(|row| transform::<POINTS, SIDE>(points, row));
-    for (v, ((top, middle), bottom)) in top.into_iter().zip(middle).zip(bottom).enumerate() {
-        let column = transform::<POINTS, SIDE>(points, [top, middle, bottom]);
+    // Not by iterators over arrays, which are compiled on their own, for a processor without larger vectors.
+    let top = transform::<POINTS, SIDE>(points, g[0]);
+    let middle = transform::<POINTS, SIDE>(points, g[1]);
+    let bottom = transform::<POINTS, SIDE>(points, g[2]);
+    for v in 0..SIDE {
+        let column = transform::<POINTS, SIDE>(points, [top[v], middle[v], bottom[v]]);
         for (u, values) in column.iter().enumerate() {
             store(u * SIDE + v, values);
         }
@@ -148,18 +144,18 @@ mod tests {
     fn a_transformed_kernel_has_the_values_at_the_points_over_their_distances() {
         let kernel: Vec<f32> = (0..9).map(|tap| tap as f32 - 3.0).collect();
         for (filtering, points) in [(Filtering::F4, &F4_POINTS[..]), (Filtering::F7, &F7_POINTS[..])] {
-            let mut transformed = vec![f32::NAN; 1000];
-            filtering.transform_kernel(&kernel, &mut transformed);
-            assert_eq!(transformed.len(), filtering.frequencies());
+            let mut transformed = vec![[f32::NAN; 2]; filtering.frequencies()];
+            let mut frequencies: Vec<_> = transformed.iter_mut().map(|values| &mut values[..]).collect();
+            filtering.transform_kernel(&kernel, 0..1, &mut frequencies, 1);
             // Row and column of infinity: the last tap alone.
-            assert_eq!(transformed.last(), Some(&5.0));
+            assert_eq!(transformed.last().map(|values| values[1]), Some(5.0));
             let distances =
                 |i: usize| (0..points.len()).filter(|&j| j != i).map(|j| points[i] - points[j]).product::<f64>();
             for (y, &py) in points.iter().enumerate() {
                 for (x, &px) in points.iter().enumerate() {
                     let taps = (0..9).map(|tap| (tap as f64 - 3.0) * py.powi(tap / 3) * px.powi(tap % 3));
                     let expected = taps.sum::<f64>() / distances(y) / distances(x);
-                    let found = f64::from(transformed[y * filtering.side() + x]);
+                    let found = f64::from(transformed[y * filtering.side() + x][1]);
                     assert!((found - expected).abs() <= 1e-6 * expected.abs().max(0.1), "{filtering:?} {y} {x}");
                 }
             }

@@ -4,6 +4,14 @@ use crate::Shape;
 
 use super::Limits;
 
+/// The bytes of a texel: four f32.
+pub const TEXEL_BYTES: usize = 16;
+
+/// Bytes from one row of `width` texels to the next in a buffer that is copied to or from a texture.
+pub fn row_bytes(width: usize) -> usize {
+    (width * TEXEL_BYTES).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize)
+}
+
 /// Where one sample's values are in a `texture_2d_array` of four f32 a texel. A map keeps four channels of a pixel in the
 /// texel at its column and row, `layers` layers a sample. A vector is a single layer, its quads row by row. The last quad
 /// of channels is filled up with values that mean nothing.
@@ -19,7 +27,7 @@ pub struct Layout {
     pub layers: usize,
 }
 
-/// The size of a texture, in texels of 16 bytes.
+/// The size of a texture, in texels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TextureSize {
     pub width: usize,
@@ -30,7 +38,7 @@ pub struct TextureSize {
 impl TextureSize {
     /// Bytes, without whatever padding a driver adds.
     pub fn bytes(self) -> u64 {
-        self.width as u64 * self.height as u64 * self.layers as u64 * 16
+        self.width as u64 * self.height as u64 * self.layers as u64 * TEXEL_BYTES as u64
     }
 
     /// Whether an adapter takes it.

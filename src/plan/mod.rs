@@ -11,7 +11,7 @@ mod tile;
 mod tiled;
 mod winograd;
 
-pub use layout::{Layout, TextureSize};
+pub use layout::{Layout, TEXEL_BYTES, TextureSize, row_bytes};
 pub use method::{Choices, Method, Task};
 pub use shader::{Output, Shader};
 pub use step::{CONV2D_3X3_ROWS, CONV2D_IMAGE_TILE, CONV2D_QUADS, CONV2D_ROWS, DENSE_GROUP_QUADS, DENSE_SAMPLES};
@@ -69,6 +69,10 @@ pub const WORKGROUP_WIDTH: usize = 8;
 
 /// The most steps of a shader's loops: Mesa's software rasteriser before version 23 silently ends them after so many.
 pub const MAX_LOOP_STEPS: usize = 65_535;
+
+/// The most that is written to a texture of weights at once, in bytes: a layer as a rule, and of a transformed kernel some
+/// rows of all layers. Drivers may copy what they are given.
+pub const UPLOAD_BYTES: usize = 16 << 20;
 
 /// The batch where none is asked for and everything fits: the dense layers' weights are read once for so many images.
 const PREFERRED_BATCH: usize = 8;

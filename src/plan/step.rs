@@ -3,8 +3,8 @@
 use crate::ops::winograd::Filtering;
 use crate::ops::{self, Activation, Op, Pool2d, PoolKind, Window, ZeroPad2d};
 
-use super::layout::{Layout, TextureSize};
-use super::{Limits, MAX_LOOP_STEPS, Method, Shader, Slots, WORKGROUP_WIDTH, tiled, winograd};
+use super::layout::{Layout, TEXEL_BYTES, TextureSize};
+use super::{Limits, MAX_LOOP_STEPS, Method, Shader, Slots, UPLOAD_BYTES, WORKGROUP_WIDTH, tiled, winograd};
 
 /// Output rows that one thread of `conv2d.wgsl` computes: its `TILE_ROWS`.
 pub const CONV2D_ROWS: usize = 4;
@@ -29,9 +29,6 @@ pub const SPLIT_SAMPLES: usize = 8;
 pub const SPLIT_THREADS: usize = 32 * DENSE_GROUP_QUADS;
 /// Bytes of workgroup memory that it takes: for each thread, a quad of its `ROUND` of 4 samples.
 pub const SPLIT_BYTES: usize = SPLIT_THREADS * 4 * 16;
-
-/// The most that a layer of a dense layer's weights takes, as a rule: a layer is uploaded at once.
-const DENSE_LAYER_BYTES: usize = 16 << 20;
 
 /// What makes one node's output.
 #[derive(Debug, Clone, PartialEq)]
@@ -292,11 +289,11 @@ fn dense(
     let (batch, limits) = (slots.batch, slots.limits);
     check_loop(from.quads())?;
     let inputs = from.quads() * 4;
-    let group_bytes = inputs * 16 * DENSE_GROUP_QUADS;
+    let group_bytes = inputs * TEXEL_BYTES * DENSE_GROUP_QUADS;
     let groups = to.quads().div_ceil(DENSE_GROUP_QUADS);
     let most_groups = ((limits.max_weights_bytes / group_bytes as u64) as usize).clamp(1, limits.max_texture_side);
     let part_quads = groups.div_ceil(groups.div_ceil(most_groups)) * DENSE_GROUP_QUADS;
-    let most_inputs = (DENSE_LAYER_BYTES / (part_quads * 16)).min(limits.max_texture_side / DENSE_GROUP_QUADS);
+    let most_inputs = (UPLOAD_BYTES / (part_quads * TEXEL_BYTES)).min(limits.max_texture_side / DENSE_GROUP_QUADS);
     let layers = inputs.div_ceil((most_inputs / DENSE_STEP * DENSE_STEP).max(DENSE_STEP));
     let layer_inputs = inputs.div_ceil(layers).next_multiple_of(DENSE_STEP);
     let dispatch = |first: usize| {

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::ops::winograd::Filtering;
 use crate::ops::{self, Activation, Window};
 
-use super::layout::{Layout, TextureSize};
+use super::layout::{Layout, TEXEL_BYTES, TextureSize, row_bytes};
 use super::step::{Chunk, Dispatch, DispatchSlots, Growth, Weights};
 use super::tile::Tile;
-use super::{Limits, MAX_LOOP_STEPS, Shader, Slots, WORKGROUP_WIDTH, tiled};
+use super::{Limits, MAX_LOOP_STEPS, Shader, Slots, UPLOAD_BYTES, WORKGROUP_WIDTH, tiled};
 
 /// Tiles of a block of the transforms: `TILE_BLOCK` of `parts/spectra.wgsl`, and what one row of threads of
 /// `winograd_product.wgsl` computes.
@@ -68,7 +68,7 @@ impl Tiles {
         let grid = grid(filtering, [to.width, to.height]);
         let all = grid[0] * grid[1] * batch;
         let blocks = all.div_ceil(BLOCK);
-        let rows = (limits.chunk_bytes / (row_texels(filtering) * 16)).min(limits.max_texture_side);
+        let rows = (limits.chunk_bytes / (row_texels(filtering) * TEXEL_BYTES)).min(limits.max_texture_side);
         // Chunks of one size: each is over when its slowest thread is.
         let chunks = blocks.div_ceil((rows / quads).max(1));
         Tiles { filtering, grid, all, per_chunk: blocks.div_ceil(chunks) * BLOCK }
@@ -111,8 +111,11 @@ pub fn takes(op: &ops::Conv2d, filtering: Filtering, from: Layout, to: Layout, l
     let weights = weights_size(filtering, from, to);
     let transform = Tiles::new(filtering, to, quads, 1, limits).transform(quads);
     let sizes = [transform, weights];
+    // Of either kind of product.
+    let widest = weights.width.max(tiled::weights(from, to, op.window.taps(), Some(filtering)).size.width);
     fits && from.quads() <= MAX_LOOP_STEPS
         && weights.bytes() <= limits.max_weights_bytes
+        && row_bytes(widest) * weights.layers <= UPLOAD_BYTES
         && sizes.iter().all(|size| size.check(limits).is_ok())
 }
 

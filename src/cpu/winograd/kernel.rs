@@ -4,9 +4,8 @@ use pulp::Simd;
 
 use super::transforms::{FILTERING, FREQUENCIES};
 use crate::cpu::product::Task;
-use crate::ops::winograd::PAIRS;
 
-/// `G g G'` for the pairs of channels of one panel, in f64.
+/// `G g G'` for the pairs of channels of one panel.
 pub struct WeightTransform<'a> {
     /// `[3, 3, c_in, c_out]`.
     pub kernel: &'a [f32],
@@ -23,27 +22,13 @@ impl Task for WeightTransform<'_> {
 
     #[inline(always)]
     fn run<S: Simd, const ROWS: usize>(self, _: S) {
-        let width = self.panel.len() / (FREQUENCIES * self.c_in);
+        let frequency_len = self.panel.len() / FREQUENCIES;
+        let width = frequency_len / self.c_in;
         let count = width.min(self.c_out - self.column);
+        let mut frequencies: Vec<_> = self.panel.chunks_exact_mut(frequency_len).collect();
         for c in 0..self.c_in {
-            for first in (0..count).step_by(PAIRS) {
-                let pairs = PAIRS.min(count - first);
-                let mut g = [[[0.0; PAIRS]; 3]; 3];
-                for (y, row) in g.iter_mut().enumerate() {
-                    for (x, values) in row.iter_mut().enumerate() {
-                        let start = ((y * 3 + x) * self.c_in + c) * self.c_out + self.column + first;
-                        for (value, &kernel) in values.iter_mut().zip(&self.kernel[start..][..pairs]) {
-                            *value = f64::from(kernel);
-                        }
-                    }
-                }
-                FILTERING.transform_pairs(&g, |frequency, values| {
-                    let start = (frequency * self.c_in + c) * width + first;
-                    for (place, value) in self.panel[start..][..pairs].iter_mut().zip(values) {
-                        *place = *value as f32;
-                    }
-                });
-            }
+            let first = c * self.c_out + self.column;
+            FILTERING.transform_kernel(self.kernel, first..first + count, &mut frequencies, c * width);
         }
     }
 }

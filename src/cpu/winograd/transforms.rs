@@ -104,8 +104,9 @@ mod tests {
         let taps = [2.0, -7.0, 1.0];
         // In the row of infinity, the last row of taps is transformed along the other axis alone.
         let kernel = [[0.0; 3], [0.0; 3], taps].as_flattened().iter().map(|&tap| tap as f32).collect::<Vec<_>>();
-        let mut transformed = Vec::new();
-        FILTERING.transform_kernel(&kernel, &mut transformed);
+        let mut transformed = [0.0; FREQUENCIES];
+        let mut frequencies: Vec<_> = transformed.chunks_mut(1).collect();
+        FILTERING.transform_kernel(&kernel, 0..1, &mut frequencies, 0);
         let (simd, transformed) = (Scalar::new(), &transformed[(IN - 1) * IN..]);
         let values = input(simd, pixels.map(|pixel| pixel as f32));
         let products = std::array::from_fn(|i| values[i] * transformed[i]);

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Adapter;
-use super::context::{Context, TEXEL_BYTES, Texture};
+use super::context::{Context, Texture};
 use super::guard;
 use super::weights::StepWeights;
 use crate::executor::{Executor, Input, batch_len};
 use crate::network::Node;
-use crate::plan::{Dispatch, Layout, Plan, TextureSize};
+use crate::plan::{Dispatch, Layout, Plan, TEXEL_BYTES, TextureSize, row_bytes};
 use crate::{Error, Network, Result, Tensor};
 
 /// Batches that may be under way: while one is read back, the next computes.
@@ -223,10 +223,10 @@ impl GpuExecutor {
 
     /// What was copied to a buffer that is mapped.
     fn read(&self, buffer: &wgpu::Buffer, layout: Layout, n: usize) -> Result<Tensor> {
-        let size = row_bytes(layout) * layout.height * layout.layers * n;
+        let size = row_bytes(layout.width) * layout.height * layout.layers * n;
         let lost = |problem: &dyn std::fmt::Display| Error::Device(format!("cannot read the GPU's results: {problem}"));
         let mapped = buffer.get_mapped_range(..size as u64).map_err(|problem| lost(&problem))?;
-        let rows = mapped.chunks_exact(row_bytes(layout));
+        let rows = mapped.chunks_exact(row_bytes(layout.width));
         let texels: Vec<f32> = rows
             .flat_map(|row| row[..layout.width * TEXEL_BYTES].chunks_exact(4))
             .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("chunks of 4")))
@@ -304,16 +304,11 @@ impl Executor for GpuExecutor {
     }
 }
 
-/// The bytes between rows of a texture that is copied to a buffer.
-fn row_bytes(layout: Layout) -> usize {
-    (layout.width * TEXEL_BYTES).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize)
-}
-
 /// A buffer for `n` samples of a layout.
 fn readback(context: &Context, layout: Layout, n: usize) -> wgpu::Buffer {
     context.device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("vgg.readback"),
-        size: (row_bytes(layout) * layout.height * layout.layers * n) as u64,
+        size: (row_bytes(layout.width) * layout.height * layout.layers * n) as u64,
         usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
         mapped_at_creation: false,
     })
@@ -324,7 +319,7 @@ fn copy(encoder: &mut wgpu::CommandEncoder, slot: &wgpu::Texture, buffer: &wgpu:
         buffer,
         layout: wgpu::TexelCopyBufferLayout {
             offset: 0,
-            bytes_per_row: Some(row_bytes(layout) as u32),
+            bytes_per_row: Some(row_bytes(layout.width) as u32),
             rows_per_image: Some(layout.height as u32),
         },
     };

@@ -123,11 +123,12 @@ fn epilogues() -> Vec<Spec> {
     specs
 }
 
-/// Long sums, and more tiles than one block of a blocked implementation holds.
+/// Long sums, more tiles than one block of a blocked implementation holds, and transformed kernels of more than one upload.
 fn large() -> Vec<Spec> {
     vec![
         Spec { size: [14, 14], c_in: 512, c_out: 64, linear: RELU, n: 1, ..BASE },
         Spec { size: [7, 7], c_in: 256, c_out: 256, linear: RELU, n: 1, ..BASE },
+        Spec { size: [4, 4], c_in: 512, c_out: 256, linear: RELU, n: 1, ..BASE },
         Spec { size: [28, 28], c_in: 64, c_out: 100, linear: RELU, n: 1, ..BASE },
         Spec { size: [61, 50], c_in: 16, c_out: 16, linear: RELU, n: 2, ..BASE },
         Spec { size: [61, 50], c_in: 3, c_out: 64, linear: RELU, n: 2, ..BASE },
