@@ -10,6 +10,12 @@ override WORKGROUP_ROWS: u32 = 1u;
 // is not, exponentials among them, and keeps one.
 override ACTIVATION: u32 = 0u;
 
+// Two matrices of four texels each, as threads load them or hand them to each other.
+struct Matrices {
+    a: mat4x4<f32>,
+    b: mat4x4<f32>,
+}
+
 fn activate(x: vec4<f32>) -> vec4<f32> {
     switch ACTIVATION {
         case 1u: {

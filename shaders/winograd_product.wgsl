@@ -37,12 +37,6 @@ fn kernel_place(i: u32, quad: u32) -> vec2<u32> {
     return vec2<u32>(GROUP_QUADS * i + quad % GROUP_QUADS, quad / GROUP_QUADS);
 }
 
-// To four output channels, each a column, from four input channels and four more.
-struct Kernels {
-    first: mat4x4<f32>,
-    second: mat4x4<f32>,
-}
-
 // Four channels of four tiles: of a pair, and of the pair eight pairs further.
 struct Four {
     a: vec4<f32>,
@@ -85,12 +79,12 @@ struct Quad {
     w: Channel,
 }
 
-fn add_quad(sum: Quad, k: Kernels, v: Tiles, w: Tiles) -> Quad {
+fn add_quad(sum: Quad, k: Matrices, v: Tiles, w: Tiles) -> Quad {
     return Quad(
-        add(sum.x, k.first[0], k.second[0], v, w),
-        add(sum.y, k.first[1], k.second[1], v, w),
-        add(sum.z, k.first[2], k.second[2], v, w),
-        add(sum.w, k.first[3], k.second[3], v, w),
+        add(sum.x, k.a[0], k.b[0], v, w),
+        add(sum.y, k.a[1], k.b[1], v, w),
+        add(sum.z, k.a[2], k.b[2], v, w),
+        add(sum.w, k.a[3], k.b[3], v, w),
     );
 }
 

@@ -13,9 +13,3 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
 @group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
-
-// From four input channels to four output channels and the next four.
-struct KernelPair {
-    a: mat4x4<f32>,
-    b: mat4x4<f32>,
-}

@@ -1,11 +1,6 @@
 // What each of eight threads has, which are the first lanes of a subgroup: of the first four, and of the others.
-struct Handed {
-    first: mat4x4<f32>,
-    second: mat4x4<f32>,
-}
-
-fn hand_out(own: vec4<f32>) -> Handed {
-    return Handed(
+fn hand_out(own: vec4<f32>) -> Matrices {
+    return Matrices(
         mat4x4<f32>(
             subgroupBroadcast(own, 0u),
             subgroupBroadcast(own, 1u),

@@ -11,7 +11,7 @@ fn kernel(i: u32, quad: u32, layer: u32) -> mat4x4<f32> {
     ));
 }
 
-// Each thread loads all of them.
-fn kernels(i: u32, quad: u32, layer: u32, thread: u32) -> Kernels {
-    return Kernels(kernel(i, quad, layer), kernel(i + 4u, quad, layer));
+// The same, and from four more. Each thread loads all of them.
+fn kernels(i: u32, quad: u32, layer: u32, thread: u32) -> Matrices {
+    return Matrices(kernel(i, quad, layer), kernel(i + 4u, quad, layer));
 }
