@@ -63,25 +63,29 @@ impl Filtering {
     /// each, from `at` on. It is inlined, to be compiled for the vectors that the caller dispatches to.
     #[inline(always)]
     pub fn transform_kernel(self, kernel: &[f32], pairs: Range<usize>, frequencies: &mut [&mut [f32]], at: usize) {
-        let all = kernel.len() / 9;
-        for first in pairs.clone().step_by(PAIRS) {
-            let count = PAIRS.min(pairs.end - first);
-            let mut g = [[[0.0; PAIRS]; 3]; 3];
-            for (tap, values) in g.as_flattened_mut().iter_mut().enumerate() {
-                let taps = &kernel[tap * all + first..][..count];
-                values.iter_mut().zip(taps).for_each(|(value, &tap)| *value = f64::from(tap));
-            }
-            self.transform_pairs(&g, |frequency, values| {
-                let mut rounded = [0.0; PAIRS];
-                rounded.iter_mut().zip(values).for_each(|(rounded, &value)| *rounded = value as f32);
-                let places = &mut frequencies[frequency][at + first - pairs.start..][..count];
-                match count {
-                    // The compiler knows how many these are.
-                    PAIRS => places.copy_from_slice(&rounded),
-                    _ => places.copy_from_slice(&rounded[..count]),
-                }
-            });
+        let whole = pairs.len() / PAIRS * PAIRS;
+        for done in (0..whole).step_by(PAIRS) {
+            self.transform_some(kernel, pairs.start + done, PAIRS, frequencies, at + done);
         }
+        if whole < pairs.len() {
+            self.transform_some(kernel, pairs.start + whole, pairs.len() - whole, frequencies, at + whole);
+        }
+    }
+
+    /// The same for `count` pairs, which are at most [`PAIRS`]: of a number that the compiler knows it makes vectors.
+    #[inline(always)]
+    fn transform_some(self, kernel: &[f32], first: usize, count: usize, frequencies: &mut [&mut [f32]], at: usize) {
+        let all = kernel.len() / 9;
+        let mut g = [[[0.0; PAIRS]; 3]; 3];
+        for (tap, values) in g.as_flattened_mut().iter_mut().enumerate() {
+            let taps = &kernel[tap * all + first..][..count];
+            values.iter_mut().zip(taps).for_each(|(value, &tap)| *value = f64::from(tap));
+        }
+        self.transform_pairs(&g, |frequency, values| {
+            let mut rounded = [0.0; PAIRS];
+            rounded.iter_mut().zip(values).for_each(|(rounded, &value)| *rounded = value as f32);
+            frequencies[frequency][at..][..count].copy_from_slice(&rounded[..count]);
+        });
     }
 
     /// `G g G'` for some pairs of channels: `store` gets each frequency's values.
