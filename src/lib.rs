@@ -84,6 +84,7 @@ pub mod labels;
 pub mod network;
 pub mod ops;
 pub mod output;
+mod pages;
 pub mod parameter;
 pub mod plan;
 pub mod profile;

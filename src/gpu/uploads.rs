@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::context::{Context, Texture, extent};
 use crate::plan::{TextureSize, UPLOAD_BYTES, row_bytes};
-use crate::{Error, Result};
+use crate::{Error, Result, pages};
 
 /// Copies texels to textures through two buffers in turn: one is filled while the device copies from the other. They are used
 /// again and again, because to be given new memory for every write takes longer than to fill it.
@@ -146,7 +146,10 @@ fn fill_rows(
         }
     }
     places.par_iter_mut().zip(rows).for_each(|(places, row)| {
-        places.iter_mut().for_each(|place| place.fill(0.0));
+        for place in places.iter_mut() {
+            pages::populate(place);
+            place.fill(0.0);
+        }
         fill(row, places);
     });
 }

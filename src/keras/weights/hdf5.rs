@@ -14,13 +14,13 @@ use rayon::prelude::*;
 
 use super::storage::{self, Place, Precision};
 use crate::parameter::{ParameterSource, Visit};
-use crate::{Error, Result};
+use crate::{Error, Result, pages};
 
 /// What every HDF5 file begins with.
 pub const SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
 
-/// What one thread reads at a time of a tensor that several read.
-const READ_BYTES: usize = 4 << 20;
+/// What one thread reads at a time of a tensor that several read: few enough for [`pages::populate`].
+const READ_VALUES: usize = 1 << 16;
 
 /// A part of a file: all of it, or a stored entry of an archive.
 #[derive(Debug)]
@@ -182,10 +182,12 @@ impl fmt::Debug for StoredTensor {
 impl StoredTensor {
     /// Reads values that lie in one piece from `address` on, on all threads.
     fn read(&self, address: u64, values: &mut [f32]) -> Result<()> {
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(values);
-        let read =
-            |(block, bytes): (usize, &mut [u8])| self.hdf5.region.read(address + (block * READ_BYTES) as u64, bytes);
-        let blocks = bytes.par_chunks_mut(READ_BYTES).enumerate();
+        let read = |(block, values): (usize, &mut [f32])| {
+            pages::populate(values);
+            let address = address + (block * READ_VALUES * size_of::<f32>()) as u64;
+            self.hdf5.region.read(address, bytemuck::cast_slice_mut(values))
+        };
+        let blocks = values.par_chunks_mut(READ_VALUES).enumerate();
         blocks.try_for_each(read).map_err(|problem| self.hdf5.error(format!("weight {}: {problem}", self.name)))
     }
 }
