@@ -147,7 +147,7 @@ fn check_markers(bytes: &[u8]) -> Result<(), ImageError> {
 /// 0xFF is followed by 0 or is a restart marker, is passed over.
 fn next_marker(mut bytes: &[u8]) -> Option<(u8, &[u8])> {
     loop {
-        let at = bytes.iter().position(|&byte| byte == 0xFF)?;
+        let at = memchr::memchr(0xFF, bytes)?;
         bytes = &bytes[at + 1..];
         match bytes {
             [0 | 1 | 0xD0..=0xD8 | 0xFF, ..] => {}

@@ -32,14 +32,13 @@ pub fn resize(image: &RgbImage, width: usize, height: usize, filter: Filter) -> 
 
 fn nearest(image: &RgbImage, width: usize, height: usize) -> RgbImage {
     let columns = nearest_sources(image.width, width);
-    let mut pixels = Vec::with_capacity(width * height * 3);
-    for row in nearest_sources(image.height, height) {
-        let source = &image.pixels[row * image.width * 3..][..image.width * 3];
-        pixels.extend(
-            columns.iter().flat_map(|&column| [source[3 * column], source[3 * column + 1], source[3 * column + 2]]),
-        );
+    let sources = image.pixels.as_chunks::<3>().0;
+    let mut pixels = vec![[0; 3]; width * height];
+    for (pixels, row) in pixels.chunks_exact_mut(width).zip(nearest_sources(image.height, height)) {
+        let source = &sources[row * image.width..][..image.width];
+        pixels.iter_mut().zip(&columns).for_each(|(pixel, &column)| *pixel = source[column]);
     }
-    RgbImage::new(width, height, pixels)
+    RgbImage::new(width, height, pixels.into_flattened())
 }
 
 /// For each output position, the source position that Pillow takes. It adds up the step instead of multiplying, and the
