@@ -10,6 +10,9 @@ use crate::ops::conv2d::LinearWeights;
 use crate::ops::{self, BatchNorm, Op, Preprocess};
 use crate::plan::{DENSE_GROUP_QUADS, Dispatch, PRODUCT_GROUP_QUADS, Shader, TextureSize, Weights};
 
+/// Units of a dense layer in a row of its weights.
+const UNITS: usize = 4 * DENSE_GROUP_QUADS;
+
 /// The parts of a step's kernel.
 pub type Kernels = HashMap<Weights, Texture>;
 
@@ -102,15 +105,7 @@ fn upload_conv2d(
     let (kernel, c_out) = (&weights.kernel, weights.bias.len());
     if let Some(filtering) = transform {
         return uploads.write(texture, 0..size.layers, size, |row, frequencies| {
-            let spans = spans(shader, kernel.len() / 9 / c_out, c_out, row);
-            pulp::Arch::new().dispatch(
-                #[inline(always)]
-                || {
-                    for (at, pairs) in spans {
-                        filtering.transform_kernel(kernel, pairs, frequencies, at);
-                    }
-                },
-            );
+            filtering.transform_kernel(kernel, spans(shader, kernel.len() / 9 / c_out, c_out, row), frequencies);
         });
     }
     let bias = shader.has_bias_in_weights().then_some(weights.bias.as_slice());
@@ -143,13 +138,12 @@ fn spans(shader: Shader, c_in: usize, c_out: usize, row: usize) -> impl Iterator
 /// `[inputs, units]` to a row for each group of units, which has the group's weights of one input after the other, in as
 /// many layers as the inputs need. All parts are as wide, and filled at once from each part of the kernel that is read.
 fn upload_dense(uploads: &mut Uploads<'_>, parts: &mut Kernels, op: &ops::Dense) -> Result<()> {
-    const UNITS: usize = 4 * DENSE_GROUP_QUADS;
     let Some(width) = parts.keys().map(|part| part.size.width).max() else { return Ok(()) };
     let mut layer = 0;
     op.load_rows(width / DENSE_GROUP_QUADS, &mut |kernel| {
         for (part, texture) in parts.iter_mut() {
             uploads.write(texture, layer..layer + 1, TextureSize { width, ..part.size }, |group, rows| {
-                gather::<UNITS>(kernel, op.units, 4 * part.quads[0] + UNITS * group, rows[0])
+                gather(kernel, op.units, 4 * part.quads[0] + UNITS * group, rows[0])
             })?;
         }
         layer += 1;
@@ -157,14 +151,14 @@ fn upload_dense(uploads: &mut Uploads<'_>, parts: &mut Kernels, op: &ops::Dense)
     })
 }
 
-/// Of each of a kernel's rows of `length`, the `N` values from `first` on, in a row: nothing where there are none.
-fn gather<const N: usize>(kernel: &[f32], length: usize, first: usize, row: &mut [f32]) {
-    let count = length.saturating_sub(first).min(N);
-    for (place, values) in row.chunks_exact_mut(N).zip(kernel.chunks_exact(length)) {
+/// Of each of a kernel's rows of `length`, the [`UNITS`] values from `first` on, in a row: nothing where there are none.
+fn gather(kernel: &[f32], length: usize, first: usize, row: &mut [f32]) {
+    let count = length.saturating_sub(first).min(UNITS);
+    for (place, values) in row.chunks_exact_mut(UNITS).zip(kernel.chunks_exact(length)) {
         match count {
             0 => {}
             // The compiler knows how many these are.
-            _ if count == N => place.copy_from_slice(&values[first..first + N]),
+            UNITS => place.copy_from_slice(&values[first..first + UNITS]),
             _ => place[..count].copy_from_slice(&values[first..first + count]),
         }
     }

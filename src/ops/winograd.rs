@@ -8,6 +8,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use pulp::Arch;
 use serde::{Deserialize, Serialize};
 
 /// A size of tiles.
@@ -59,10 +60,28 @@ impl Filtering {
         self.side() * self.side()
     }
 
-    /// `G g G'` for some pairs of channels of a `kernel` `[3, 3, pairs]`, in f64: into `frequencies`, a row of values for
-    /// each, from `at` on. It is inlined, to be compiled for the vectors that the caller dispatches to.
+    /// `G g G'` for spans of the pairs of channels of a `kernel` `[3, 3, pairs]`, in f64, with the best vectors that this
+    /// processor has: into `frequencies`, a row of values for each, from the place on that stands before the span.
+    pub fn transform_kernel(
+        self,
+        kernel: &[f32],
+        spans: impl Iterator<Item = (usize, Range<usize>)>,
+        frequencies: &mut [&mut [f32]],
+    ) {
+        // All that this calls is inlined, or it would not be compiled for these vectors.
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for (at, pairs) in spans {
+                    self.transform_span(kernel, pairs, frequencies, at);
+                }
+            },
+        );
+    }
+
+    /// One of them.
     #[inline(always)]
-    pub fn transform_kernel(self, kernel: &[f32], pairs: Range<usize>, frequencies: &mut [&mut [f32]], at: usize) {
+    fn transform_span(self, kernel: &[f32], pairs: Range<usize>, frequencies: &mut [&mut [f32]], at: usize) {
         let whole = pairs.len() / PAIRS * PAIRS;
         for done in (0..whole).step_by(PAIRS) {
             self.transform_some(kernel, pairs.start + done, PAIRS, frequencies, at + done);
@@ -142,6 +161,8 @@ fn transform<const POINTS: usize, const SIDE: usize>(
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use super::*;
 
     #[test]
@@ -150,7 +171,7 @@ mod tests {
         for (filtering, points) in [(Filtering::F4, &F4_POINTS[..]), (Filtering::F7, &F7_POINTS[..])] {
             let mut transformed = vec![[f32::NAN; 2]; filtering.frequencies()];
             let mut frequencies: Vec<_> = transformed.iter_mut().map(|values| &mut values[..]).collect();
-            filtering.transform_kernel(&kernel, 0..1, &mut frequencies, 1);
+            filtering.transform_kernel(&kernel, iter::once((1, 0..1)), &mut frequencies);
             // Row and column of infinity: the last tap alone.
             assert_eq!(transformed.last().map(|values| values[1]), Some(5.0));
             let distances =

@@ -7,7 +7,6 @@
 //! Tiles go through all three stages in small groups that stay in a thread's cache, as long as the weights stay in one too.
 //! Larger weights are read once for as many tiles as there are, one stage after the other.
 
-mod kernel;
 mod stages;
 mod transforms;
 
@@ -15,9 +14,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use self::kernel::WeightTransform;
 use self::stages::{InputStage, OutputStage, Part, ProductStage};
-use self::transforms::{FREQUENCIES, IN, OUT};
+use self::transforms::{FILTERING, FREQUENCIES, IN, OUT};
 use super::product::{self, GROUP, Panels};
 use super::scratch::{Scratch, with_scratch};
 use crate::ops::{self, Activation};
@@ -66,7 +64,12 @@ impl Winograd {
         let ops::Conv2d { window, c_in, c_out, activation, .. } = *op;
         let loaded = op.load()?;
         let weights = Panels::pack(FREQUENCIES, c_in, c_out, |column, panel| {
-            product::dispatch(WeightTransform { kernel: &loaded.kernel, c_in, c_out, column, panel });
+            // `[FREQUENCIES, c_in, columns of a panel]`, the last of which may be beyond the output channels.
+            let mut frequencies: Vec<_> = panel.chunks_exact_mut(panel.len() / FREQUENCIES).collect();
+            let width = frequencies[0].len() / c_in;
+            let columns = column..c_out.min(column + width);
+            let spans = (0..c_in).map(|c| (c * width, c * c_out + columns.start..c * c_out + columns.end));
+            FILTERING.transform_kernel(&loaded.kernel, spans, &mut frequencies);
         });
         Ok(Winograd {
             input: [h, w],

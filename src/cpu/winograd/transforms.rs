@@ -94,6 +94,8 @@ const fn powers(exponent: usize) -> [f32; 4] {
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use pulp::Scalar;
 
     use super::*;
@@ -106,7 +108,7 @@ mod tests {
         let kernel = [[0.0; 3], [0.0; 3], taps].as_flattened().iter().map(|&tap| tap as f32).collect::<Vec<_>>();
         let mut transformed = [0.0; FREQUENCIES];
         let mut frequencies: Vec<_> = transformed.chunks_mut(1).collect();
-        FILTERING.transform_kernel(&kernel, 0..1, &mut frequencies, 0);
+        FILTERING.transform_kernel(&kernel, iter::once((0, 0..1)), &mut frequencies);
         let (simd, transformed) = (Scalar::new(), &transformed[(IN - 1) * IN..]);
         let values = input(simd, pixels.map(|pixel| pixel as f32));
         let products = std::array::from_fn(|i| values[i] * transformed[i]);
