@@ -10,40 +10,42 @@
 //   weights  as dense.wgsl has them
 //   channels bias of the part, four units an element
 //
-// Threads: workgroups along y are 8 quads of units, along z 8 samples. In a workgroup, x is a quad; y is one of 32 slices
-// of the inputs, taken by turns, so that neighbours load neighbouring texels of the weights. The slices' sums meet in
-// workgroup memory, four samples at a time, and the first four slices' threads add them in order.
+// Threads: workgroups along y are 4 quads of units, half a group, along z 8 samples. In a workgroup, x is a quad; y is one of
+// 64 slices of the inputs, taken by turns, so that neighbours load neighbouring texels of the weights. The slices' sums meet
+// in workgroup memory, four samples at a time, and the first four slices' threads add them in order.
 //
 // Edges: quads beyond the part's are zero; samples beyond the batch are read as its last; neither is stored.
 
 const SPLIT_SAMPLES = 8u;
-const SLICES = 32u;
+const SPLIT_QUADS = 4u;
+const SLICES = 64u;
 const ROUND = 4u;
 
 // By sample of a round, slice and quad.
-var<workgroup> partial: array<vec4<f32>, ROUND * SLICES * GROUP_QUADS>;
+var<workgroup> partial: array<vec4<f32>, ROUND * SLICES * SPLIT_QUADS>;
 
 // Adds what all slices have of four samples, and stores it.
 fn meet(local: vec2<u32>, first_sample: u32, part_quad: u32, s0: vec4<f32>, s1: vec4<f32>, s2: vec4<f32>, s3: vec4<f32>) {
-    let at = local.y * GROUP_QUADS + local.x;
+    let at = local.y * SPLIT_QUADS + local.x;
     partial[at] = s0;
-    partial[at + SLICES * GROUP_QUADS] = s1;
-    partial[at + 2u * SLICES * GROUP_QUADS] = s2;
-    partial[at + 3u * SLICES * GROUP_QUADS] = s3;
+    partial[at + SLICES * SPLIT_QUADS] = s1;
+    partial[at + 2u * SLICES * SPLIT_QUADS] = s2;
+    partial[at + 3u * SLICES * SPLIT_QUADS] = s3;
     workgroupBarrier();
     if local.y < ROUND {
         var sum = vec4<f32>();
         for (var slice = 0u; slice < SLICES; slice++) {
-            sum += partial[(local.y * SLICES + slice) * GROUP_QUADS + local.x];
+            sum += partial[(local.y * SLICES + slice) * SPLIT_QUADS + local.x];
         }
         store(first_sample + local.y, part_quad, sum + bias(part_quad));
     }
     workgroupBarrier();
 }
 
-@compute @workgroup_size(GROUP_QUADS, SLICES)
+@compute @workgroup_size(SPLIT_QUADS, SLICES)
 fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) group: vec3<u32>) {
-    let quad = group.y * GROUP_QUADS + local.x;
+    let quad = group.y * SPLIT_QUADS + local.x;
+    let layer_quads = params.layer_inputs / 4u;
     let sample = group.z * SPLIT_SAMPLES;
     let last = params.batch - 1u;
     var y0 = vec4<f32>();
@@ -55,8 +57,10 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) g
     var y6 = vec4<f32>();
     var y7 = vec4<f32>();
     for (var i = local.y; i < params.in_quads; i += SLICES) {
-        let kernel = load_kernel(4u * i % params.layer_inputs, local.x, group.y, 4u * i / params.layer_inputs);
-        let at = vec2<u32>(i % params.in_width, i / params.in_width);
+        let layer = i / layer_quads;
+        let kernel = load_kernel(4u * (i - layer * layer_quads), quad % GROUP_QUADS, quad / GROUP_QUADS, layer);
+        let row = i / params.in_width;
+        let at = vec2<u32>(i - row * params.in_width, row);
         y0 += kernel * textureLoad(input, at, min(sample, last));
         y1 += kernel * textureLoad(input, at, min(sample + 1u, last));
         y2 += kernel * textureLoad(input, at, min(sample + 2u, last));

@@ -67,6 +67,15 @@ fn right_matrix(q: u32, quad: u32) -> mat4x4<f32> {
     );
 }
 
+// The sum with what the four k of a quad make of it: multiply-adds, one after the other, because a matrix times a vector
+// and then a sum is an instruction more.
+fn add(sum: vec4<f32>, right: mat4x4<f32>, left: vec4<f32>) -> vec4<f32> {
+    let x = fma(right[0], left.xxxx, sum);
+    let y = fma(right[1], left.yyyy, x);
+    let z = fma(right[2], left.zzzz, y);
+    return fma(right[3], left.wwww, z);
+}
+
 fn product(slabs: u32, thread: u32) -> Sums {
     let row = first_row(thread);
     let quad = first_quad(thread);
@@ -86,23 +95,23 @@ fn product(slabs: u32, thread: u32) -> Sums {
             let l6 = left_slab[left + 6u * THREAD_ROWS];
             let l7 = left_slab[left + 7u * THREAD_ROWS];
             let ra = right_matrix(q, quad);
-            sums.a0 += ra * l0;
-            sums.a1 += ra * l1;
-            sums.a2 += ra * l2;
-            sums.a3 += ra * l3;
-            sums.a4 += ra * l4;
-            sums.a5 += ra * l5;
-            sums.a6 += ra * l6;
-            sums.a7 += ra * l7;
+            sums.a0 = add(sums.a0, ra, l0);
+            sums.a1 = add(sums.a1, ra, l1);
+            sums.a2 = add(sums.a2, ra, l2);
+            sums.a3 = add(sums.a3, ra, l3);
+            sums.a4 = add(sums.a4, ra, l4);
+            sums.a5 = add(sums.a5, ra, l5);
+            sums.a6 = add(sums.a6, ra, l6);
+            sums.a7 = add(sums.a7, ra, l7);
             let rb = right_matrix(q, quad + THREAD_QUADS);
-            sums.b0 += rb * l0;
-            sums.b1 += rb * l1;
-            sums.b2 += rb * l2;
-            sums.b3 += rb * l3;
-            sums.b4 += rb * l4;
-            sums.b5 += rb * l5;
-            sums.b6 += rb * l6;
-            sums.b7 += rb * l7;
+            sums.b0 = add(sums.b0, rb, l0);
+            sums.b1 = add(sums.b1, rb, l1);
+            sums.b2 = add(sums.b2, rb, l2);
+            sums.b3 = add(sums.b3, rb, l3);
+            sums.b4 = add(sums.b4, rb, l4);
+            sums.b5 = add(sums.b5, rb, l5);
+            sums.b6 = add(sums.b6, rb, l6);
+            sums.b7 = add(sums.b7, rb, l7);
         }
         workgroupBarrier();
     }

@@ -25,8 +25,10 @@ const DENSE_STEP: usize = 8;
 pub const DENSE_SAMPLES: usize = 8;
 /// Samples that one workgroup of `dense_split.wgsl` computes: its `SPLIT_SAMPLES`.
 pub const SPLIT_SAMPLES: usize = 8;
-/// Threads of a workgroup of it: its `SLICES` for each quad of a group.
-pub const SPLIT_THREADS: usize = 32 * DENSE_GROUP_QUADS;
+/// Quads of units that it computes: its `SPLIT_QUADS`.
+pub const SPLIT_QUADS: usize = 4;
+/// Threads of a workgroup of it: its `SLICES` for each quad.
+pub const SPLIT_THREADS: usize = 64 * SPLIT_QUADS;
 /// Bytes of workgroup memory that it takes: for each thread, a quad of its `ROUND` of 4 samples.
 pub const SPLIT_BYTES: usize = SPLIT_THREADS * 4 * 16;
 
@@ -303,14 +305,14 @@ fn dense(
         let width = layer_inputs * DENSE_GROUP_QUADS;
         let size = TextureSize { width, height: quads.div_ceil(DENSE_GROUP_QUADS), layers };
         let weights = Some(Weights { size, quads: [first, quads], transform: None });
-        let (shader, rows, samples) = match is_split {
-            true => (Shader::DenseSplit, 1, SPLIT_SAMPLES),
+        let (shader, group_quads, samples) = match is_split {
+            true => (Shader::DenseSplit, SPLIT_QUADS, SPLIT_SAMPLES),
             false if limits.broadcasts_between_threads => {
-                (Shader::DenseBroadcast, limits.workgroup_rows, DENSE_SAMPLES)
+                (Shader::DenseBroadcast, limits.workgroup_rows * DENSE_GROUP_QUADS, DENSE_SAMPLES)
             }
-            false => (Shader::Dense, limits.workgroup_rows, DENSE_SAMPLES),
+            false => (Shader::Dense, limits.workgroup_rows * DENSE_GROUP_QUADS, DENSE_SAMPLES),
         };
-        let (slots, workgroups, growth) = (ends, [1, size.height.div_ceil(rows), 1], Growth::Samples(samples));
+        let (slots, workgroups, growth) = (ends, [1, quads.div_ceil(group_quads), 1], Growth::Samples(samples));
         Dispatch { shader, slots, activation: op.activation, params, workgroups, growth, weights }
     };
     Ok((0..to.quads()).step_by(part_quads).map(dispatch).collect())
