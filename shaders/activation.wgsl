@@ -14,13 +14,12 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     if thread.x >= params.size.x || thread.y >= params.size.y {
         return;
     }
-    let x = textureLoad(input, thread.xy, thread.z);
+    let x = load_input(thread.xy, thread.z);
     store_texel(thread.xy, thread.z, activate(x));
 }

@@ -30,8 +30,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
 @group(0) @binding(4) var<storage, read> channels: array<vec4<f32>>;
 
 var<private> group: vec3<u32>;
@@ -70,7 +68,7 @@ fn load_left(first: vec3<i32>, slab: u32, q: u32) -> vec4<f32> {
 fn load_right(slab: u32, k: u32, quad: u32) -> vec4<f32> {
     let i = min(slab % tap_slabs() * SLAB + k, 4u * params.in_quads - 1u);
     let q = min(group.x * TILE_QUADS + quad, params.out_quads - 1u);
-    return textureLoad(weights, vec2<u32>(q, i), slab / tap_slabs());
+    return load_weights(vec2<u32>(q, i), slab / tap_slabs());
 }
 
 fn store(row: u32, quad: u32, sum: vec4<f32>) {

@@ -61,14 +61,14 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) g
         let kernel = load_kernel(4u * (i - layer * layer_quads), quad % GROUP_QUADS, quad / GROUP_QUADS, layer);
         let row = i / params.in_width;
         let at = vec2<u32>(i - row * params.in_width, row);
-        y0 += kernel * textureLoad(input, at, min(sample, last));
-        y1 += kernel * textureLoad(input, at, min(sample + 1u, last));
-        y2 += kernel * textureLoad(input, at, min(sample + 2u, last));
-        y3 += kernel * textureLoad(input, at, min(sample + 3u, last));
-        y4 += kernel * textureLoad(input, at, min(sample + 4u, last));
-        y5 += kernel * textureLoad(input, at, min(sample + 5u, last));
-        y6 += kernel * textureLoad(input, at, min(sample + 6u, last));
-        y7 += kernel * textureLoad(input, at, min(sample + 7u, last));
+        y0 += kernel * load_input(at, min(sample, last));
+        y1 += kernel * load_input(at, min(sample + 1u, last));
+        y2 += kernel * load_input(at, min(sample + 2u, last));
+        y3 += kernel * load_input(at, min(sample + 3u, last));
+        y4 += kernel * load_input(at, min(sample + 4u, last));
+        y5 += kernel * load_input(at, min(sample + 5u, last));
+        y6 += kernel * load_input(at, min(sample + 6u, last));
+        y7 += kernel * load_input(at, min(sample + 7u, last));
     }
     meet(local.xy, sample, quad, y0, y1, y2, y3);
     meet(local.xy, sample + ROUND, quad, y4, y5, y6, y7);

@@ -19,7 +19,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
 
 fn element(index: u32, sample: u32) -> f32 {
     if index >= params.length {
@@ -28,7 +27,7 @@ fn element(index: u32, sample: u32) -> f32 {
     let channel = index % params.channels;
     let pixel = index / params.channels;
     let at = vec2<u32>(pixel % params.in_width, pixel / params.in_width);
-    let texel = textureLoad(input, at, sample * params.in_layers + channel / 4u);
+    let texel = load_input(at, sample * params.in_layers + channel / 4u);
     // Not texel[channel % 4u]: registers have no addresses.
     let half = select(texel.xy, texel.zw, (channel & 2u) != 0u);
     return select(half.x, half.y, (channel & 1u) != 0u);

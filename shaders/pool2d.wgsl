@@ -19,7 +19,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
@@ -36,7 +35,7 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
         for (var kx = 0u; kx < params.kernel.x; kx++) {
             let at = start + vec2<u32>(kx, ky);
             if all(at < params.in_size) {
-                let value = textureLoad(input, at, thread.z);
+                let value = load_input(at, thread.z);
                 largest = max(largest, value);
                 sum += value;
                 count += 1.0;

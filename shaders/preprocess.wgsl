@@ -17,12 +17,11 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
 @group(0) @binding(5) var<storage, read> pixels: array<u32>;
 
 // What a byte of a pixel, the first of which is in the lowest bits, is in each channel.
 fn value(bits: u32, byte: u32) -> vec4<f32> {
-    return textureLoad(weights, vec2<u32>((bits >> (8u * byte)) & 255u, byte), 0u);
+    return load_weights(vec2<u32>((bits >> (8u * byte)) & 255u, byte), 0u);
 }
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)

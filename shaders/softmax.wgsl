@@ -19,7 +19,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
 
 // The texel (x, y) and layer (z) of a quad.
 fn place(thread: vec3<u32>, quad: u32, quads: u32) -> vec3<u32> {
@@ -32,7 +31,7 @@ fn place(thread: vec3<u32>, quad: u32, quads: u32) -> vec3<u32> {
 // The lowest f32 where there is no channel, so that neither maximum nor sum sees it.
 fn values(at: vec3<u32>, quad: u32) -> vec4<f32> {
     let channel = vec4<u32>(0u, 1u, 2u, 3u) + 4u * quad;
-    return select(vec4<f32>(-3.4028235e38), textureLoad(input, at.xy, at.z), channel < vec4<u32>(params.channels));
+    return select(vec4<f32>(-3.4028235e38), load_input(at.xy, at.z), channel < vec4<u32>(params.channels));
 }
 
 // Of differences from the maximum. Below -200 it is zero in f32, and not every driver's exp is sure of it.

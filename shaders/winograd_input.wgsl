@@ -23,7 +23,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
 
 // A tile at two frequencies, one after the other.
 fn store_frequencies(at: vec2<u32>, frequency: u32, first: vec4<f32>, second: vec4<f32>) {

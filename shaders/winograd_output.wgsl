@@ -23,7 +23,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
 @group(0) @binding(4) var<storage, read> channels: array<vec4<f32>>;
 
 fn store(at: vec2<u32>, layer: u32, value: vec4<f32>) {

@@ -26,8 +26,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
 
 // Quads of output channels whose kernels of one input channel lie beside each other, before those of the next channel.
 const GROUP_QUADS = 4u;
@@ -47,10 +45,10 @@ struct Four {
 
 fn load_four(at: vec2<u32>) -> Four {
     return Four(
-        textureLoad(input, at, 0u),
-        textureLoad(input, at + vec2<u32>(1u, 0u), 0u),
-        textureLoad(input, at + vec2<u32>(16u, 0u), 0u),
-        textureLoad(input, at + vec2<u32>(17u, 0u), 0u),
+        load_input(at, 0u),
+        load_input(at + vec2<u32>(1u, 0u), 0u),
+        load_input(at + vec2<u32>(16u, 0u), 0u),
+        load_input(at + vec2<u32>(17u, 0u), 0u),
     );
 }
 

@@ -22,8 +22,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
 
 var<private> group: vec3<u32>;
 
@@ -36,14 +34,14 @@ fn left_row(row: u32) -> vec3<i32> {
 fn load_left(first: vec3<i32>, slab: u32, q: u32) -> vec4<f32> {
     let quad = slab * SLAB_QUADS + q;
     let y = first.y + i32(min(quad, params.in_quads - 1u));
-    let value = textureLoad(input, vec2<i32>(first.x, y), 0);
+    let value = load_input(vec2<u32>(vec2<i32>(first.x, y)), 0u);
     return select(vec4<f32>(), value, quad < params.in_quads);
 }
 
 fn load_right(slab: u32, k: u32, quad: u32) -> vec4<f32> {
     let i = min(slab * SLAB + k, 4u * params.in_quads - 1u);
     let q = min(group.x * TILE_QUADS + quad, params.out_quads - 1u);
-    return textureLoad(weights, vec2<u32>(q, i), group.z);
+    return load_weights(vec2<u32>(q, i), group.z);
 }
 
 fn store(row: u32, quad: u32, sum: vec4<f32>) {

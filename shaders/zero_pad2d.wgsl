@@ -16,7 +16,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
 
 @compute @workgroup_size(WORKGROUP_WIDTH, WORKGROUP_ROWS)
 fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
@@ -27,7 +26,7 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     let at = thread.xy - params.before;
     var value = vec4<f32>();
     if all(at < params.in_size) {
-        value = textureLoad(input, at, thread.z);
+        value = load_input(at, thread.z);
     }
     store_texel(thread.xy, thread.z, value);
 }

@@ -16,12 +16,12 @@ use vgg_wgpu::plan::{
     PRODUCT_GROUP_QUADS, Product,
 };
 use vgg_wgpu::plan::{
-    Dispatch, Growth, Layout, Limits, Output, Plan, Shader, Step, Tile, WORKGROUP_WIDTH, activation_code,
+    Dispatch, Growth, Layout, Limits, Plan, Shader, Step, Texels, Tile, WORKGROUP_WIDTH, activation_code,
 };
-use vgg_wgpu::plan::{SLAB, SPLIT_BYTES, SPLIT_SAMPLES, SPLIT_THREADS, TextureSize};
+use vgg_wgpu::plan::{SLAB, SPLIT_BYTES, SPLIT_QUADS, SPLIT_SAMPLES, SPLIT_THREADS, TextureSize};
 
-fn parse(shader: Shader, output: Output) -> Module {
-    let source = shader.source(output);
+fn parse(shader: Shader, texels: Texels) -> Module {
+    let source = shader.source(texels);
     naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{}: {}", shader.name(), e.emit_to_string(&source)))
 }
 
@@ -30,8 +30,8 @@ fn validate(name: &str, module: &Module) -> ModuleInfo {
     validator.validate(module).unwrap_or_else(|problem| panic!("{name}: {problem:?}"))
 }
 
-/// A shader as executors launch it: with an activation, workgroups of so many rows, and a way to write its output.
-type Variant = (Shader, u32, usize, Output);
+/// A shader as executors launch it: with an activation, workgroups of so many rows, and a place of its texels.
+type Variant = (Shader, u32, usize, Texels);
 
 /// Those that plans of the cases and of VGG16 use with any choice of methods, on a rasteriser and on hardware.
 fn variants() -> BTreeSet<Variant> {
@@ -46,7 +46,7 @@ fn variants() -> BTreeSet<Variant> {
             let plan = Plan::with_choices(network, &limits, Some(*batch), &choices).expect("it fits");
             let dispatches = plan.steps.iter().flat_map(Step::all_dispatches);
             variants.extend(dispatches.flat_map(|launch| {
-                Output::ALL.map(|output| (launch.shader, activation_code(launch.activation), workgroup_rows, output))
+                Texels::ALL.map(|texels| (launch.shader, activation_code(launch.activation), workgroup_rows, texels))
             }));
         }
     }
@@ -57,8 +57,8 @@ fn variants() -> BTreeSet<Variant> {
 }
 
 /// The variant without overrides, as a driver gets it.
-fn specialise((shader, activation, workgroup_rows, output): Variant) -> (Module, ModuleInfo) {
-    let (module, name) = (parse(shader, output), shader.name());
+fn specialise((shader, activation, workgroup_rows, texels): Variant) -> (Module, ModuleInfo) {
+    let (module, name) = (parse(shader, texels), shader.name());
     let info = validate(name, &module);
     let values = [("WORKGROUP_ROWS", workgroup_rows as f64), ("ACTIVATION", activation.into())];
     let constants: PipelineConstants = values.map(|(name, value)| (name.to_owned(), value)).into();
@@ -170,22 +170,25 @@ fn dynamic_indexing_is_found_where_it_is() {
 }
 
 /// The names of what a shader may be given, in the order in which the executor binds them.
-const BINDINGS: [&str; 7] = ["params", "input", "output", "weights", "channels", "pixels", "pitch"];
+const BINDINGS: [&str; 7] = ["params", "input", "output", "weights", "channels", "pixels", "pitches"];
 
 #[test]
 fn bindings_have_the_numbers_that_the_executor_gives_them() {
-    let all = Shader::all().into_iter().flat_map(|shader| Output::ALL.map(|output| (shader, output)));
-    for (shader, written) in all {
-        let module = parse(shader, written);
+    let all = Shader::all().into_iter().flat_map(|shader| Texels::ALL.map(|texels| (shader, texels)));
+    for (shader, texels) in all {
+        let module = parse(shader, texels);
         let is_own = |space| matches!(space, AddressSpace::Private | AddressSpace::WorkGroup);
         for (_, global) in module.global_variables.iter().filter(|(_, global)| !is_own(global.space)) {
             let (name, binding) = (global.name.as_deref().expect("a name"), global.binding.expect("a binding"));
             let expected = BINDINGS.iter().position(|&known| known == name).expect(name);
             assert_eq!((binding.group, binding.binding as usize), (0, expected), "{}: {name}", shader.name());
-            if name == "output" {
-                let is_buffer = matches!(global.space, AddressSpace::Storage { .. });
-                assert_eq!(is_buffer, written == Output::Buffer, "{}", shader.name());
-            }
+            let in_buffer = match name {
+                "output" => texels != Texels::Textures,
+                "input" | "weights" => texels == Texels::Buffers,
+                _ => continue,
+            };
+            let is_buffer = matches!(global.space, AddressSpace::Storage { .. });
+            assert_eq!(is_buffer, in_buffer, "{}: {name}", shader.name());
         }
     }
 }
@@ -193,14 +196,14 @@ fn bindings_have_the_numbers_that_the_executor_gives_them() {
 #[test]
 fn workgroups_and_tiles_are_as_large_as_plans_count_them() {
     for shader in Shader::all() {
-        let (module, name) = (parse(shader, Output::Texture), shader.name());
+        let (module, name) = (parse(shader, Texels::Textures), shader.name());
         let [entry] = &module.entry_points[..] else { panic!("{name}: one entry point") };
         let [x, y, z] = entry.workgroup_size.map(|size| size as usize);
         match shader {
             Shader::Conv2dTiled(tile) | Shader::WinogradProductTiled(tile) => {
                 assert_eq!(x * y * z, tile.threads(), "{name}")
             }
-            Shader::DenseSplit => assert_eq!((x, x * y * z), (DENSE_GROUP_QUADS, SPLIT_THREADS), "{name}"),
+            Shader::DenseSplit => assert_eq!((x, x * y * z), (SPLIT_QUADS, SPLIT_THREADS), "{name}"),
             _ => assert_eq!(x, WORKGROUP_WIDTH, "{name}"),
         }
         assert_eq!(workgroup_bytes(&module), planned_workgroup_bytes(shader), "{name}");
@@ -218,7 +221,9 @@ fn workgroups_and_tiles_are_as_large_as_plans_count_them() {
             Shader::Dense | Shader::DenseBroadcast => {
                 vec![("TILE_SAMPLES", DENSE_SAMPLES), ("GROUP_QUADS", DENSE_GROUP_QUADS)]
             }
-            Shader::DenseSplit => vec![("SPLIT_SAMPLES", SPLIT_SAMPLES), ("GROUP_QUADS", DENSE_GROUP_QUADS)],
+            Shader::DenseSplit => {
+                vec![("SPLIT_SAMPLES", SPLIT_SAMPLES), ("SPLIT_QUADS", SPLIT_QUADS), ("GROUP_QUADS", DENSE_GROUP_QUADS)]
+            }
             Shader::WinogradInput(filtering) => vec![("OUT", filtering.out())],
             Shader::WinogradProduct => {
                 vec![("TILE_QUADS", Product::Registers.quads()), ("GROUP_QUADS", PRODUCT_GROUP_QUADS)]
@@ -271,7 +276,7 @@ fn planned_workgroup_bytes(shader: Shader) -> usize {
 
 /// A dispatch's parameters by the names of the shader's fields.
 fn named_params(dispatch: &Dispatch) -> HashMap<String, Vec<usize>> {
-    let module = parse(dispatch.shader, Output::Texture);
+    let module = parse(dispatch.shader, Texels::Textures);
     let mut words = dispatch.params.iter().map(|&word| word as usize);
     let named = params(&module).iter().map(|member| {
         let count = module.types[member.ty].inner.size(module.to_ctx()) / 4;
@@ -461,7 +466,7 @@ fn params(module: &Module) -> &[naga::StructMember] {
 #[test]
 fn parameters_are_a_list_of_u32_without_gaps() {
     for shader in Shader::all() {
-        let module = parse(shader, Output::Texture);
+        let module = parse(shader, Texels::Textures);
         let mut offset = 0;
         for member in params(&module) {
             let inner = &module.types[member.ty].inner;

@@ -11,5 +11,3 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;

@@ -14,18 +14,16 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var input: texture_storage_2d_array<rgba32float, read>;
-@group(0) @binding(3) var weights: texture_storage_2d_array<rgba32float, read>;
 @group(0) @binding(4) var<storage, read> channels: array<vec4<f32>>;
 
 // From four inputs, of which i is the first and counted in its layer, to a group's quad of units.
 fn load_kernel(i: u32, quad: u32, group: u32, layer: u32) -> mat4x4<f32> {
     let at = vec2<u32>(GROUP_QUADS * i + quad, group);
     return mat4x4<f32>(
-        textureLoad(weights, at, layer),
-        textureLoad(weights, at + vec2<u32>(GROUP_QUADS, 0u), layer),
-        textureLoad(weights, at + vec2<u32>(2u * GROUP_QUADS, 0u), layer),
-        textureLoad(weights, at + vec2<u32>(3u * GROUP_QUADS, 0u), layer),
+        load_weights(at, layer),
+        load_weights(at + vec2<u32>(GROUP_QUADS, 0u), layer),
+        load_weights(at + vec2<u32>(2u * GROUP_QUADS, 0u), layer),
+        load_weights(at + vec2<u32>(3u * GROUP_QUADS, 0u), layer),
     );
 }
 

@@ -25,12 +25,12 @@ fn transform(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, e: vec4<f32
 fn column(at: vec2<u32>, u: u32) -> Four {
     let first = at + vec2<u32>(u * TILE_BLOCK, 0u);
     return transform(
-        textureLoad(input, first, 0u),
-        textureLoad(input, first + vec2<u32>(6u * TILE_BLOCK, 0u), 0u),
-        textureLoad(input, first + vec2<u32>(12u * TILE_BLOCK, 0u), 0u),
-        textureLoad(input, first + vec2<u32>(18u * TILE_BLOCK, 0u), 0u),
-        textureLoad(input, first + vec2<u32>(24u * TILE_BLOCK, 0u), 0u),
-        textureLoad(input, first + vec2<u32>(30u * TILE_BLOCK, 0u), 0u),
+        load_input(first, 0u),
+        load_input(first + vec2<u32>(6u * TILE_BLOCK, 0u), 0u),
+        load_input(first + vec2<u32>(12u * TILE_BLOCK, 0u), 0u),
+        load_input(first + vec2<u32>(18u * TILE_BLOCK, 0u), 0u),
+        load_input(first + vec2<u32>(24u * TILE_BLOCK, 0u), 0u),
+        load_input(first + vec2<u32>(30u * TILE_BLOCK, 0u), 0u),
     );
 }
 

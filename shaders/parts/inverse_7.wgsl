@@ -45,15 +45,15 @@ fn transform(
 fn column(at: vec2<u32>, u: u32) -> Seven {
     let first = at + vec2<u32>(u * TILE_BLOCK, 0u);
     return transform(
-        textureLoad(input, first, 0u),
-        textureLoad(input, first + vec2<u32>(9u * TILE_BLOCK, 0u), 0u),
-        textureLoad(input, first + vec2<u32>(18u * TILE_BLOCK, 0u), 0u),
-        textureLoad(input, first + vec2<u32>(27u * TILE_BLOCK, 0u), 0u),
-        textureLoad(input, first + vec2<u32>(36u * TILE_BLOCK, 0u), 0u),
-        textureLoad(input, first + vec2<u32>(45u * TILE_BLOCK, 0u), 0u),
-        textureLoad(input, first + vec2<u32>(54u * TILE_BLOCK, 0u), 0u),
-        textureLoad(input, first + vec2<u32>(63u * TILE_BLOCK, 0u), 0u),
-        textureLoad(input, first + vec2<u32>(72u * TILE_BLOCK, 0u), 0u),
+        load_input(first, 0u),
+        load_input(first + vec2<u32>(9u * TILE_BLOCK, 0u), 0u),
+        load_input(first + vec2<u32>(18u * TILE_BLOCK, 0u), 0u),
+        load_input(first + vec2<u32>(27u * TILE_BLOCK, 0u), 0u),
+        load_input(first + vec2<u32>(36u * TILE_BLOCK, 0u), 0u),
+        load_input(first + vec2<u32>(45u * TILE_BLOCK, 0u), 0u),
+        load_input(first + vec2<u32>(54u * TILE_BLOCK, 0u), 0u),
+        load_input(first + vec2<u32>(63u * TILE_BLOCK, 0u), 0u),
+        load_input(first + vec2<u32>(72u * TILE_BLOCK, 0u), 0u),
     );
 }
 

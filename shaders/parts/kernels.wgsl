@@ -4,10 +4,10 @@ const TILE_QUADS = 2u;
 // To a quad of output channels, each a column, from four input channels.
 fn kernel(i: u32, quad: u32, layer: u32) -> mat4x4<f32> {
     return transpose(mat4x4<f32>(
-        textureLoad(weights, kernel_place(i, quad), layer),
-        textureLoad(weights, kernel_place(i + 1u, quad), layer),
-        textureLoad(weights, kernel_place(i + 2u, quad), layer),
-        textureLoad(weights, kernel_place(i + 3u, quad), layer),
+        load_weights(kernel_place(i, quad), layer),
+        load_weights(kernel_place(i + 1u, quad), layer),
+        load_weights(kernel_place(i + 2u, quad), layer),
+        load_weights(kernel_place(i + 3u, quad), layer),
     ));
 }
 

@@ -1,7 +1,7 @@
 //! The GPUs of this machine.
 
 use super::aliased;
-use crate::plan::{Choices, Limits, Plan, WORKGROUP_WIDTH};
+use crate::plan::{Choices, Limits, Plan, Texels, WORKGROUP_WIDTH};
 use crate::{Network, Result};
 
 /// What shaders for rasterisers need: values handed from thread to thread, and stores of 64 bits.
@@ -13,8 +13,8 @@ pub struct Adapter {
     pub(super) adapter: wgpu::Adapter,
     info: wgpu::AdapterInfo,
     choices: Choices,
-    /// Whether threads may hand values to each other where they can.
-    broadcasts: bool,
+    /// Whether it is taken for hardware, whatever it is.
+    as_hardware: bool,
 }
 
 /// The adapters of this machine, in the order of their numbers for `--device`.
@@ -25,7 +25,7 @@ pub fn adapters() -> Vec<Adapter> {
     let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
     adapters
         .into_iter()
-        .map(|adapter| Adapter { info: adapter.get_info(), adapter, choices: Choices::default(), broadcasts: true })
+        .map(|adapter| Adapter { info: adapter.get_info(), adapter, choices: Choices::default(), as_hardware: false })
         .collect()
 }
 
@@ -75,10 +75,20 @@ impl Adapter {
         Adapter { choices, ..self }
     }
 
-    /// For tests: the adapter as one whose threads cannot hand values to each other.
+    /// For tests: the adapter, planned for as if it were hardware.
     #[doc(hidden)]
-    pub fn without_broadcasts(self) -> Adapter {
-        Adapter { broadcasts: false, ..self }
+    pub fn as_hardware(self) -> Adapter {
+        Adapter { as_hardware: true, ..self }
+    }
+
+    /// Where its texels are.
+    pub(super) fn texels(&self) -> Texels {
+        let limits = self.limits();
+        match limits.is_hardware {
+            true => Texels::Buffers,
+            false if limits.broadcasts_between_threads => Texels::Aliased,
+            false => Texels::Textures,
+        }
     }
 
     /// What was measured on it.
@@ -100,25 +110,27 @@ impl Adapter {
     /// What plans for it may use.
     pub fn limits(&self) -> Limits {
         let limits = self.adapter.limits();
+        let is_hardware = self.is_hardware() || self.as_hardware;
+        let max_binding_bytes = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
         Limits {
             max_texture_side: limits.max_texture_dimension_2d as usize,
             max_texture_layers: limits.max_texture_array_layers as usize,
             max_workgroups: limits.max_compute_workgroups_per_dimension as usize,
-            max_binding_bytes: limits.max_storage_buffer_binding_size,
-            max_weights_bytes: 128 << 20,
+            max_binding_bytes,
+            // Rasterisers do not say how large a texture may be: lavapipe's have so much, as a buffer that is bound has.
+            max_weights_bytes: if is_hardware { max_binding_bytes.min(1 << 30) } else { 128 << 20 },
             // A rasteriser on the CPU runs 8 threads as one vector, and more of them one after the other, with all their
             // registers in memory in between. Hardware wants 64.
-            workgroup_rows: if self.is_hardware() { 8 } else { 1 },
+            workgroup_rows: if is_hardware { 8 } else { 1 },
             max_workgroup_threads: limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x)
                 as usize,
             max_workgroup_bytes: limits.max_compute_workgroup_storage_size as usize,
-            workgroup_memory_is_fast: self.is_hardware(),
+            is_hardware,
             // Measured on lavapipe; for hardware, whose hundreds of workgroups run at once, predicted.
-            chunk_bytes: if self.is_hardware() { 64 << 20 } else { 4 << 20 },
+            chunk_bytes: if is_hardware { 64 << 20 } else { 4 << 20 },
             // Rasterisers on the CPU make a subgroup of the lanes of a vector. Where hardware puts threads is not promised. They
             // finish a dispatch before they begin the next, as `aliased` needs it.
-            broadcasts_between_threads: self.broadcasts
-                && !self.is_hardware()
+            broadcasts_between_threads: !is_hardware
                 && aliased::supported(&self.adapter)
                 && self.adapter.features().contains(FOR_RASTERISERS)
                 && self.info.subgroup_min_size as usize >= WORKGROUP_WIDTH,

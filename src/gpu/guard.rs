@@ -1,6 +1,7 @@
 //! Guard zones around activation textures, for tests.
 
 use super::context::Context;
+use super::texture::Texture;
 use crate::plan::{TEXEL_BYTES, TextureSize, row_bytes};
 use crate::{Error, Result};
 
@@ -11,31 +12,24 @@ pub fn around(planned: TextureSize, guard: usize) -> TextureSize {
 }
 
 /// Fills a texture with NaN.
-pub fn fill(context: &Context, texture: &wgpu::Texture) {
-    let width = texture.width() as usize;
-    let texels = vec![f32::NAN; width * texture.height() as usize * 4];
-    (0..texture.depth_or_array_layers())
-        .for_each(|layer| context.write_rows(texture, layer as usize, 0, width, &texels));
+pub fn fill(context: &Context, texture: &Texture) {
+    let TextureSize { width, height, layers } = texture.size;
+    let texels = vec![f32::NAN; width * height * 4];
+    (0..layers).for_each(|layer| texture.write_layer(context, layer, width, &texels));
 }
 
 /// Whether every texel of `slot` outside the planned size is still NaN.
-pub fn holds(context: &Context, slot: &wgpu::Texture, planned: TextureSize) -> Result<bool> {
-    let (width, height) = (slot.width() as usize, slot.height() as usize);
+pub fn holds(context: &Context, slot: &Texture, planned: TextureSize) -> Result<bool> {
+    let TextureSize { width, height, layers } = slot.size;
     let row_bytes = row_bytes(width);
     let buffer = context.device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("vgg.guard"),
-        size: (row_bytes * height * slot.depth_or_array_layers() as usize) as u64,
+        size: (row_bytes * height * layers) as u64,
         usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
         mapped_at_creation: false,
     });
-    let mut encoder = context.device.create_command_encoder(&Default::default());
-    let layout = wgpu::TexelCopyBufferLayout {
-        offset: 0,
-        bytes_per_row: Some(row_bytes as u32),
-        rows_per_image: Some(height as u32),
-    };
-    let destination = wgpu::TexelCopyBufferInfo { buffer: &buffer, layout };
-    encoder.copy_texture_to_buffer(slot.as_image_copy(), destination, slot.size());
+    let mut encoder = context.encoder();
+    slot.copy_to(&mut encoder, &buffer, slot.size);
     context.queue.submit([encoder.finish()]);
     buffer.map_async(wgpu::MapMode::Read, .., |_| {});
     context.wait()?;

@@ -6,6 +6,7 @@ mod context;
 mod executor;
 mod guard;
 mod profile;
+mod texture;
 pub mod tuner;
 mod uploads;
 mod weights;

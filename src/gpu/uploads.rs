@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::context::{Context, Texture, extent};
-use crate::plan::{TextureSize, UPLOAD_BYTES, row_bytes};
+use super::context::Context;
+use super::texture::Texture;
+use crate::plan::{TextureSize, UPLOAD_BYTES};
 use crate::{Error, Result, pages};
 
 /// Copies texels to textures through two buffers in turn: one is filled while the device copies from the other. They are used
@@ -48,7 +49,7 @@ impl<'a> Uploads<'a> {
         size: TextureSize,
         fill: impl Fn(usize, &mut [&mut [f32]]) + Sync,
     ) -> Result<()> {
-        match &mut texture.memory {
+        match texture.memory() {
             Some(memory) => {
                 let [pitch, layer_pitch] = memory.pitch.map(|texels| texels as usize * 4);
                 // SAFETY: weights are read by shaders when all of them are there.
@@ -56,19 +57,19 @@ impl<'a> Uploads<'a> {
                 fill_rows(texels, [pitch, layer_pitch], 4 * size.width, 0..size.height, fill);
                 Ok(())
             }
-            None => self.copy(&texture.texture, layers, size, fill),
+            None => self.copy(texture, layers, size, fill),
         }
     }
 
     /// What covers its layers is one copy where it fits into a buffer: of several, wgpu would clear the layers first.
     fn copy(
         &mut self,
-        texture: &wgpu::Texture,
+        texture: &Texture,
         layers: Range<usize>,
         TextureSize { width, height: rows, .. }: TextureSize,
         fill: impl Fn(usize, &mut [&mut [f32]]) + Sync,
     ) -> Result<()> {
-        let pitch = row_bytes(width);
+        let pitch = texture.row_bytes(width);
         let rows_at_once = UPLOAD_BYTES / (pitch * layers.len());
         for first in (0..rows).step_by(rows_at_once) {
             let count = rows_at_once.min(rows - first);
@@ -81,19 +82,9 @@ impl<'a> Uploads<'a> {
             let buffer = &self.buffers[self.current];
             let mut bytes = buffer.get_mapped_range_mut(offset as u64..(offset + size) as u64).map_err(lost)?;
             bytes.slice(..).copy_from_slice(bytemuck::cast_slice(&self.scratch));
-            let layout = wgpu::TexelCopyBufferLayout {
-                offset: offset as u64,
-                bytes_per_row: Some(pitch as u32),
-                rows_per_image: Some(count as u32),
-            };
-            let mut destination = texture.as_image_copy();
-            destination.origin = wgpu::Origin3d { x: 0, y: first as u32, z: layers.start as u32 };
+            drop(bytes);
             let size = TextureSize { width, height: count, layers: layers.len() };
-            self.encoder.copy_buffer_to_texture(
-                wgpu::TexelCopyBufferInfo { buffer, layout },
-                destination,
-                extent(size),
-            );
+            texture.copy_from(&mut self.encoder, buffer, offset, [first, layers.start], size);
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use super::context::Texture;
+use super::texture::Texture;
 use super::uploads::Uploads;
 use crate::Result;
 use crate::ops::conv2d::LinearWeights;
@@ -179,7 +179,10 @@ fn upload_levels(uploads: &mut Uploads<'_>, parts: &mut Kernels, preprocess: &Pr
 
 fn upload_zeros(uploads: &mut Uploads<'_>, parts: &mut Kernels) -> Result<()> {
     // Others have zeros from the beginning.
-    for (part, texture) in parts.iter_mut().filter(|(_, texture)| texture.memory.is_some()) {
+    for (part, texture) in parts {
+        if texture.memory().is_none() {
+            continue;
+        }
         uploads.write(texture, 0..part.size.layers, part.size, |_, _| {})?;
     }
     Ok(())

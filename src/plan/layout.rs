@@ -41,8 +41,13 @@ impl TextureSize {
         self.width as u64 * self.height as u64 * self.layers as u64 * TEXEL_BYTES as u64
     }
 
-    /// Whether an adapter takes it.
+    /// Whether an adapter takes it, in a buffer or a texture.
     pub(super) fn check(self, limits: &Limits) -> Result<(), String> {
+        if limits.is_hardware {
+            let (bytes, largest) = (self.bytes(), limits.max_binding_bytes);
+            let problem = || format!("it needs a buffer of {bytes} bytes, the adapter's largest has {largest}");
+            return if bytes > largest { Err(problem()) } else { Ok(()) };
+        }
         let (side, layers) = (limits.max_texture_side, limits.max_texture_layers);
         if self.width > side || self.height > side || self.layers > layers {
             return Err(format!(

@@ -73,7 +73,8 @@ impl Method {
     /// The ways that an adapter can compute `op`, the one first that is taken where none was measured: what workgroup memory
     /// does for it is predicted for hardware.
     pub(super) fn candidates(op: &Op, from: Layout, to: Layout, limits: &Limits) -> Vec<Method> {
-        let tiles = || Tile::ALL.into_iter().filter(|&tile| limits.takes_tile(tile));
+        // A rasteriser has no faster memory, and computes several times as long with them.
+        let tiles = || Tile::ALL.into_iter().filter(|&tile| limits.is_hardware && limits.takes_tile(tile));
         let mut methods = Vec::new();
         match op {
             Op::Conv2d(op) => {
@@ -97,13 +98,13 @@ impl Method {
             }
             Op::Dense(_) => {
                 methods.push(Method::Direct);
-                if limits.takes_workgroup(step::SPLIT_THREADS, step::SPLIT_BYTES) {
+                if limits.is_hardware && limits.takes_workgroup(step::SPLIT_THREADS, step::SPLIT_BYTES) {
                     methods.push(Method::DirectSplit);
                 }
             }
             _ => {}
         }
-        if limits.workgroup_memory_is_fast {
+        if limits.is_hardware {
             methods.sort_by_key(|method| !method.is_predicted_best(from));
         }
         methods

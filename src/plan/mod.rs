@@ -13,10 +13,10 @@ mod winograd;
 
 pub use layout::{Layout, TEXEL_BYTES, TextureSize, row_bytes};
 pub use method::{Choices, Method, Task};
-pub use shader::{Output, Shader};
+pub use shader::{Shader, Texels};
 pub use step::{CONV2D_3X3_ROWS, CONV2D_IMAGE_TILE, CONV2D_QUADS, CONV2D_ROWS, DENSE_GROUP_QUADS, DENSE_SAMPLES};
 pub use step::{Chunk, Dispatch, DispatchSlots, Growth, Step, Weights, activation_code};
-pub use step::{SPLIT_BYTES, SPLIT_SAMPLES, SPLIT_THREADS};
+pub use step::{SPLIT_BYTES, SPLIT_QUADS, SPLIT_SAMPLES, SPLIT_THREADS};
 pub use tile::{SLAB, Tile};
 pub use winograd::{BLOCK, PRODUCT_GROUP_QUADS, Product};
 
@@ -36,7 +36,7 @@ pub struct Limits {
     pub max_workgroups: usize,
     /// The largest buffer that a shader can be given, in bytes.
     pub max_binding_bytes: u64,
-    /// The most that one texture of weights takes, in bytes; larger weights are cut.
+    /// The most that weights in one piece take, in bytes; larger ones are cut.
     pub max_weights_bytes: u64,
     /// Threads of a workgroup along y; along x there are [`WORKGROUP_WIDTH`]. Where a shader needs others, it says so.
     pub workgroup_rows: usize,
@@ -44,8 +44,9 @@ pub struct Limits {
     pub max_workgroup_threads: usize,
     /// The most memory that a workgroup's threads share, in bytes.
     pub max_workgroup_bytes: usize,
-    /// Whether that memory is predicted to be faster than textures: what is tried first where nothing was measured.
-    pub workgroup_memory_is_fast: bool,
+    /// Whether its threads are hardware's: then texels are in buffers, which they read several times as fast as textures, and
+    /// what goes by workgroup memory is predicted to be the fastest. On a rasteriser it is the other way round.
+    pub is_hardware: bool,
     /// What a stage of an algorithm that computes a batch in chunks may hand to the next, in bytes: little enough to stay in
     /// the processor's cache, enough to keep all of it busy.
     pub chunk_bytes: usize,

@@ -34,16 +34,19 @@ pub enum Shader {
     ZeroPad2d,
 }
 
-/// How a shader writes the texture that its output is in.
+/// Where the texels are that a shader reads and writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Output {
-    Texture,
-    /// By a buffer that has its memory.
-    Buffer,
+pub enum Texels {
+    /// In textures.
+    Textures,
+    /// In textures; the output is written by a buffer that has its memory.
+    Aliased,
+    /// In buffers.
+    Buffers,
 }
 
-impl Output {
-    pub const ALL: [Output; 2] = [Output::Texture, Output::Buffer];
+impl Texels {
+    pub const ALL: [Texels; 3] = [Texels::Textures, Texels::Aliased, Texels::Buffers];
 }
 
 impl Shader {
@@ -141,6 +144,25 @@ impl Shader {
         }
     }
 
+    /// Whether it reads another step's output; the other reads pixels.
+    fn reads_input(self) -> bool {
+        self != Shader::Preprocess
+    }
+
+    /// Whether it reads a kernel, or a table.
+    fn reads_weights(self) -> bool {
+        match self {
+            Shader::Conv2d | Shader::Conv2d3x3 | Shader::Conv2d3x3Broadcast | Shader::Conv2dImage => true,
+            Shader::Conv2dTiled(_) | Shader::WinogradProductTiled(_) => true,
+            Shader::Dense | Shader::DenseBroadcast | Shader::DenseSplit => true,
+            Shader::Preprocess => true,
+            Shader::WinogradProduct | Shader::WinogradProductBroadcast | Shader::WinogradProductHalf => true,
+            Shader::Activation | Shader::BatchNorm | Shader::Flatten | Shader::Pool2d | Shader::Softmax => false,
+            Shader::WinogradInput(_) | Shader::WinogradOutput(_) | Shader::WinogradOutputPooled(_) => false,
+            Shader::ZeroPad2d => false,
+        }
+    }
+
     /// Whether the last layer of its weights is the bias.
     pub fn has_bias_in_weights(self) -> bool {
         self == Shader::Conv2dImage
@@ -201,8 +223,35 @@ impl Shader {
         }
     }
 
+    /// How it loads and stores texels.
+    fn access(self, texels: Texels) -> Vec<&'static str> {
+        const PITCHES: &str = include_str!("../../shaders/parts/pitches.wgsl");
+        const INPUT_TEXTURE: &str = include_str!("../../shaders/parts/input_texture.wgsl");
+        const INPUT_BUFFER: &str = include_str!("../../shaders/parts/input_buffer.wgsl");
+        const WEIGHTS_TEXTURE: &str = include_str!("../../shaders/parts/weights_texture.wgsl");
+        const WEIGHTS_BUFFER: &str = include_str!("../../shaders/parts/weights_buffer.wgsl");
+        const OUTPUT_TEXTURE: &str = include_str!("../../shaders/parts/output_texture.wgsl");
+        const OUTPUT_BUFFER: &str = include_str!("../../shaders/parts/output_buffer.wgsl");
+        const OUTPUT_EACH: &str = include_str!("../../shaders/parts/output_each.wgsl");
+        const OUTPUT_ALIASED: &str = include_str!("../../shaders/parts/output_aliased.wgsl");
+        const OUTPUT_ALIASED_PAIRS: &str = include_str!("../../shaders/parts/output_aliased_pairs.wgsl");
+        let [input, weights] = match texels {
+            Texels::Textures | Texels::Aliased => [INPUT_TEXTURE, WEIGHTS_TEXTURE],
+            Texels::Buffers => [INPUT_BUFFER, WEIGHTS_BUFFER],
+        };
+        let mut access = match texels {
+            Texels::Textures => vec![OUTPUT_TEXTURE, OUTPUT_EACH],
+            Texels::Aliased if self.stores_pairs() => vec![PITCHES, OUTPUT_ALIASED_PAIRS],
+            Texels::Aliased => vec![PITCHES, OUTPUT_ALIASED],
+            Texels::Buffers => vec![PITCHES, OUTPUT_BUFFER, OUTPUT_EACH],
+        };
+        access.extend(self.reads_input().then_some(input));
+        access.extend(self.reads_weights().then_some(weights));
+        access
+    }
+
     /// The WGSL text, with what it shares with other shaders before it.
-    pub fn source(self, output: Output) -> String {
+    pub fn source(self, texels: Texels) -> String {
         let text = match self {
             Shader::Activation => include_str!("../../shaders/activation.wgsl"),
             Shader::BatchNorm => include_str!("../../shaders/batch_norm.wgsl"),
@@ -227,13 +276,8 @@ impl Shader {
             Shader::ZeroPad2d => include_str!("../../shaders/zero_pad2d.wgsl"),
         };
         let constants = self.tile().map_or_else(String::new, Tile::constants);
-        let output = match output {
-            Output::Texture => include_str!("../../shaders/parts/output_texture.wgsl"),
-            Output::Buffer if self.stores_pairs() => include_str!("../../shaders/parts/output_buffer_pairs.wgsl"),
-            Output::Buffer => include_str!("../../shaders/parts/output_buffer.wgsl"),
-        };
-        let common = [constants.as_str(), include_str!("../../shaders/common.wgsl"), output];
-        [&common, self.parts(), &[text]].concat().join("\n")
+        let common = [constants.as_str(), include_str!("../../shaders/common.wgsl")];
+        [&common, &self.access(texels)[..], self.parts(), &[text]].concat().join("\n")
     }
 }
 

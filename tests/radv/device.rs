@@ -6,7 +6,7 @@ use ash::{khr, vk};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, TypeInner, back};
 use vgg_wgpu::ops::Activation;
-use vgg_wgpu::plan::{Output, Shader, activation_code};
+use vgg_wgpu::plan::{Shader, Texels, activation_code};
 
 /// What hardware gets.
 pub const WORKGROUP_ROWS: u32 = 8;
@@ -67,7 +67,7 @@ impl Null {
     /// Compiles a shader as the program has it compiled: without bounds checks.
     pub fn compile(&self, shader: Shader) -> Statistics {
         let name = shader.name();
-        let module = naga::front::wgsl::parse_str(&shader.source(Output::Texture)).expect(name);
+        let module = naga::front::wgsl::parse_str(&shader.source(Texels::Buffers)).expect(name);
         let code = spirv(&module);
         let bindings: Vec<_> = module.global_variables.iter().filter_map(|(_, it)| binding(&module, it)).collect();
         // SAFETY: as above; the code is valid SPIR-V, and the layout has the shader's bindings.

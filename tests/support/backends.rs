@@ -30,7 +30,7 @@ impl Backend {
     pub fn differs(&self, network: &Network) -> bool {
         match &self.device {
             BackendDevice::Cpu => true,
-            BackendDevice::Gpu(family) => family.is_first() || family.differs(network, &LAVAPIPE),
+            BackendDevice::Gpu(family) => family.differs(network, &LAVAPIPE),
         }
     }
 
@@ -58,8 +58,8 @@ pub fn backends() -> Vec<Backend> {
 
 fn gpu(family: &Family, network: Network, batch: usize) -> Result<Box<dyn Executor>> {
     let Device::Gpu(adapter) = device::select(&DeviceChoice::Gpu)?.device else { unreachable!("asked for a GPU") };
+    let adapter = if family.is_hardware { adapter.as_hardware() } else { *adapter };
     let choices = family.choices(&network, &adapter.limits());
-    let adapter = if family.broadcasts { *adapter } else { adapter.without_broadcasts() };
     let adapter = adapter.with_choices(choices);
     Ok(Box::new(Guarded(GpuExecutor::with_guard(network, &adapter, Some(batch), GUARD)?)))
 }

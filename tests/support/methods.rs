@@ -10,24 +10,23 @@ pub struct Family {
     /// Part of its tests' names.
     pub name: String,
     methods: Vec<Method>,
-    /// Whether threads hand values to each other: what hardware is not known to do.
-    pub broadcasts: bool,
+    /// Whether plans are those of hardware: with texels in buffers, and threads that hand nothing to each other.
+    pub is_hardware: bool,
 }
 
 impl Family {
-    /// Whether it is the one that also computes what has only one method.
-    pub fn is_first(&self) -> bool {
-        self.name == families()[0].name
-    }
-
-    /// Whether it computes a network otherwise than the first family does.
+    /// Whether it computes a network otherwise than the families before it: the first one of rasterisers and the first one of
+    /// hardware also compute what has only one method.
     pub fn differs(&self, network: &Network, limits: &Limits) -> bool {
-        !self.broadcasts || self.choices(network, limits) != families()[0].choices(network, limits)
+        let families = families();
+        let first = families.iter().find(|family| family.is_hardware == self.is_hardware).expect("this is one");
+        self.name == first.name || self.choices(network, limits) != first.choices(network, limits)
     }
 
     /// What it may use of an adapter.
     pub fn limits(&self, limits: &Limits) -> Limits {
-        Limits { broadcasts_between_threads: limits.broadcasts_between_threads && self.broadcasts, ..*limits }
+        let broadcasts_between_threads = limits.broadcasts_between_threads && !self.is_hardware;
+        Limits { is_hardware: self.is_hardware, broadcasts_between_threads, ..*limits }
     }
 
     /// The choices for a network; where none of its methods can be taken, the first that can.
@@ -42,24 +41,25 @@ impl Family {
 
 /// Families that have each method at least once.
 pub fn families() -> Vec<Family> {
-    let named = |name: String, methods| Family { name, methods, broadcasts: true };
+    let named = |name: String, methods| Family { name, methods, is_hardware: false };
     let mut families = vec![
         named("winograd_f4".into(), vec![Method::Winograd(Filtering::F4, Product::Broadcast), Method::Direct]),
         named("winograd_f7".into(), vec![Method::Winograd(Filtering::F7, Product::Broadcast), Method::Direct]),
         named("direct".into(), vec![Method::Direct]),
     ];
-    // The same without broadcasts, in shaders of their own.
-    for methods in [vec![Method::Winograd(Filtering::F4, Product::Registers), Method::Direct], vec![Method::Direct]] {
-        let name = if methods.len() > 1 { "winograd_alone" } else { "direct_alone" };
-        families.push(Family { name: name.into(), methods, broadcasts: false });
-    }
+    let of_hardware = |name: String, methods| Family { name, methods, is_hardware: true };
+    families.push(of_hardware(
+        "hardware_winograd".into(),
+        vec![Method::Winograd(Filtering::F4, Product::Registers), Method::Direct],
+    ));
+    families.push(of_hardware("hardware_direct".into(), vec![Method::Direct]));
     for tile in Tile::ALL {
         let winograd = Method::Winograd(Filtering::F4, Product::Tiled(tile));
         let methods = vec![winograd, Method::DirectTiled(tile), Method::DirectSplit];
-        families.push(named(format!("winograd_{tile}"), methods));
+        families.push(of_hardware(format!("hardware_winograd_{tile}"), methods));
     }
     // One tile for what Winograd takes away from it above.
     let tile = Tile::T64x64;
-    families.push(named(format!("direct_{tile}"), vec![Method::DirectTiled(tile), Method::DirectSplit]));
+    families.push(of_hardware(format!("hardware_direct_{tile}"), vec![Method::DirectTiled(tile), Method::DirectSplit]));
     families
 }

@@ -15,7 +15,7 @@ pub const LAVAPIPE: Limits = Limits {
     workgroup_rows: 1,
     max_workgroup_threads: 1024,
     max_workgroup_bytes: 32768,
-    workgroup_memory_is_fast: false,
+    is_hardware: false,
     chunk_bytes: 4 << 20,
     broadcasts_between_threads: true,
 };

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Adapter;
-use super::context::{Context, Texture};
+use super::context::Context;
 use super::guard;
+use super::texture::Texture;
 use super::weights::StepWeights;
 use crate::executor::{Executor, Input, batch_len};
 use crate::network::Node;
@@ -138,7 +139,7 @@ impl GpuExecutor {
     #[doc(hidden)]
     pub fn guards_hold(&self) -> Result<bool> {
         for (slot, &planned) in self.slots.iter().zip(&self.plan.slots) {
-            if !guard::holds(&self.context, &slot.texture, planned)? {
+            if !guard::holds(&self.context, slot, planned)? {
                 return Ok(false);
             }
         }
@@ -195,9 +196,9 @@ impl GpuExecutor {
             (Input::Values(values), _) => {
                 let layout = self.plan.input;
                 let texels = layout.pack(values);
-                let slot = &self.slots[self.plan.input_slot].texture;
+                let slot = &self.slots[self.plan.input_slot];
                 for (layer, texels) in texels.chunks_exact(layout.width * layout.height * 4).enumerate() {
-                    self.context.write_rows(slot, layer, 0, layout.width, texels);
+                    slot.write_layer(&self.context, layer, layout.width, texels);
                 }
             }
             (Input::Pixels(_), None) => unreachable!("batch_len refuses it"),
@@ -240,9 +241,9 @@ impl GpuExecutor {
 /// The textures of a plan, larger by `guard`.
 fn slots(plan: &Plan, context: &Context, guard: usize) -> Result<Vec<Texture>> {
     let slot = |&planned: &TextureSize| {
-        let slot = context.texture(SLOT, guard::around(planned, guard))?;
+        let slot = Texture::new(context, SLOT, guard::around(planned, guard))?;
         if guard > 0 {
-            guard::fill(context, &slot.texture);
+            guard::fill(context, &slot);
         }
         Ok(slot)
     };
@@ -269,7 +270,7 @@ impl Executor for GpuExecutor {
         let (layout, slot) = self.plan.output();
         let mut encoder = self.context.encoder();
         self.encode(&mut encoder, self.batch(), n, None);
-        copy(&mut encoder, &self.slots[slot].texture, &self.readbacks[readback], layout, n);
+        self.slots[slot].copy_to(&mut encoder, &self.readbacks[readback], layout.texture(n));
         let submission = self.context.queue.submit([encoder.finish()]);
         map(&self.readbacks[readback]);
         self.under_way.push_back(UnderWay { n, readback, submission });
@@ -291,7 +292,7 @@ impl Executor for GpuExecutor {
             let mut encoder = self.context.encoder();
             self.encode(&mut encoder, &self.steps[index].own, n, None);
             let buffer = readback(&self.context, step.output, n);
-            copy(&mut encoder, &self.slots[step.output_slot].texture, &buffer, step.output, n);
+            self.slots[step.output_slot].copy_to(&mut encoder, &buffer, step.output.texture(n));
             let submission = self.context.queue.submit([encoder.finish()]);
             map(&buffer);
             self.context.wait_for(submission)?;
@@ -312,18 +313,6 @@ fn readback(context: &Context, layout: Layout, n: usize) -> wgpu::Buffer {
         usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
         mapped_at_creation: false,
     })
-}
-
-fn copy(encoder: &mut wgpu::CommandEncoder, slot: &wgpu::Texture, buffer: &wgpu::Buffer, layout: Layout, n: usize) {
-    let destination = wgpu::TexelCopyBufferInfo {
-        buffer,
-        layout: wgpu::TexelCopyBufferLayout {
-            offset: 0,
-            bytes_per_row: Some(row_bytes(layout.width) as u32),
-            rows_per_image: Some(layout.height as u32),
-        },
-    };
-    encoder.copy_texture_to_buffer(slot.as_image_copy(), destination, super::context::extent(layout.texture(n)));
 }
 
 /// Asks for the buffer to be readable once the device is done. That it could not be is told when it is read.

@@ -9,13 +9,13 @@ use crossbeam_channel::bounded;
 
 use super::{GpuExecutor, Launch, Launches};
 use crate::gpu::Adapter;
-use crate::gpu::aliased::Memory;
 use crate::gpu::context::Context;
+use crate::gpu::texture::{Binding, Texture};
 use crate::gpu::uploads::Uploads;
 use crate::gpu::weights::{Kernels, StepWeights};
 use crate::network::Node;
 use crate::ops::Op;
-use crate::plan::{Dispatch, Output, Shader, Step};
+use crate::plan::{Dispatch, Shader, Step, Texels};
 use crate::{Error, Result};
 
 /// Reads the weights of an op, or makes some.
@@ -88,9 +88,9 @@ impl GpuExecutor {
         let mut seen = HashSet::new();
         let all = self.plan.steps.iter().enumerate().flat_map(|(index, step)| iter::repeat(index).zip(step.launched()));
         let mut distinct: Vec<_> = all
-            .filter(|(_, dispatch)| seen.insert((dispatch.shader, dispatch.activation, self.output_by(dispatch))))
+            .filter(|(_, dispatch)| seen.insert((dispatch.shader, dispatch.activation, self.written(dispatch).1)))
             .collect();
-        distinct.sort_by_cached_key(|(_, dispatch)| dispatch.shader.source(self.output_by(dispatch)).len());
+        distinct.sort_by_cached_key(|(_, dispatch)| dispatch.shader.source(self.written(dispatch).1).len());
         let mut ordered = VecDeque::new();
         for (rank, dispatch) in distinct.into_iter().enumerate() {
             match rank % 2 {
@@ -136,7 +136,7 @@ impl GpuExecutor {
     fn kernels<'a>(&self, step: usize, dispatches: impl IntoIterator<Item = &'a Dispatch>) -> Result<Kernels> {
         let label = self.label(step);
         let parts: HashSet<_> = dispatches.into_iter().filter_map(|dispatch| dispatch.weights).collect();
-        parts.into_iter().map(|part| Ok((part, self.context.texture(&label, part.size)?))).collect()
+        parts.into_iter().map(|part| Ok((part, Texture::new(&self.context, &label, part.size)?))).collect()
     }
 
     fn launches(&self, step: &Step, weights: &StepWeights, kernels: &Kernels, label: &str) -> Result<Launches> {
@@ -148,32 +148,29 @@ impl GpuExecutor {
     }
 
     fn launch(&self, dispatch: &Dispatch, kernels: &Kernels, weights: &StepWeights, label: &str) -> Launch {
-        let memory = self.output_memory(dispatch);
-        let pipeline = self.context.pipeline(dispatch.shader, dispatch.activation, self.output_by(dispatch));
-        let view = |texture: &wgpu::Texture| {
-            texture.create_view(&wgpu::TextureViewDescriptor {
-                dimension: Some(wgpu::TextureViewDimension::D2Array),
-                ..Default::default()
-            })
-        };
+        let input = dispatch.slots.input.map(|slot| &self.slots[slot]);
+        let kernel = dispatch.weights.map(|part| &kernels[&part]);
+        let output = &self.slots[dispatch.slots.output];
+        let (written, texels) = self.written(dispatch);
+        let pipeline = self.context.pipeline(dispatch.shader, dispatch.activation, texels);
         let params = self.uniform(label, &dispatch.params);
-        let input = dispatch.slots.input.map(|slot| view(&self.slots[slot].texture));
-        let pitch = memory.map(|memory| self.uniform(label, &memory.pitch));
-        let output = view(&self.slots[dispatch.slots.output].texture);
-        let kernel = dispatch.weights.map(|part| view(&kernels[&part].texture));
+        let pitches = (texels != Texels::Textures).then(|| {
+            let pitch = |texture: Option<&Texture>| texture.map_or([0, 0], Texture::pitch);
+            self.uniform(label, [Some(output), input, kernel].map(pitch).as_flattened())
+        });
+        let [input, kernel] = [input, kernel].map(|texture| texture.map(Texture::to_read));
         let channels = dispatch.shader.reads_channels().then(|| {
             let values = weights.channels(dispatch.weights.map(|part| part.quads));
             self.context.buffer(label, bytemuck::cast_slice(&values), wgpu::BufferUsages::STORAGE)
         });
-        let texture = wgpu::BindingResource::TextureView;
         let resources = [
             Some(params.as_entire_binding()),
-            input.as_ref().map(texture),
-            Some(memory.map_or_else(|| texture(&output), |memory| memory.buffer.as_entire_binding())),
-            kernel.as_ref().map(texture),
+            input.as_ref().map(Binding::resource),
+            Some(written.resource()),
+            kernel.as_ref().map(Binding::resource),
             channels.as_ref().map(|buffer| buffer.as_entire_binding()),
             self.pixels.as_ref().filter(|_| dispatch.shader == Shader::Preprocess).map(|b| b.as_entire_binding()),
-            pitch.as_ref().map(|buffer| buffer.as_entire_binding()),
+            pitches.as_ref().map(|buffer| buffer.as_entire_binding()),
         ];
         let entries: Vec<wgpu::BindGroupEntry<'_>> = (0..)
             .zip(resources)
@@ -187,16 +184,9 @@ impl GpuExecutor {
         Launch { pipeline, bindings, dispatch: dispatch.clone() }
     }
 
-    /// The memory that a dispatch writes its output into, where that is a buffer which shaders take.
-    fn output_memory(&self, dispatch: &Dispatch) -> Option<&Memory> {
-        let largest = self.context.device.limits().max_storage_buffer_binding_size;
-        let memory = self.slots[dispatch.slots.output].memory.as_ref();
-        // Rows of whole pairs of texels, which some shaders store.
-        memory.filter(|memory| memory.buffer.size() <= largest && memory.pitch[0].is_multiple_of(2))
-    }
-
-    fn output_by(&self, dispatch: &Dispatch) -> Output {
-        self.output_memory(dispatch).map_or(Output::Texture, |_| Output::Buffer)
+    /// What a dispatch writes its output by, and where its shader has texels.
+    fn written(&self, dispatch: &Dispatch) -> (Binding, Texels) {
+        self.slots[dispatch.slots.output].to_write(self.context.device.limits().max_storage_buffer_binding_size)
     }
 
     fn uniform(&self, label: &str, words: &[u32]) -> wgpu::Buffer {

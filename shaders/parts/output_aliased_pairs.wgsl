@@ -1,15 +1,13 @@
-// As parts/output_buffer.wgsl, two texels at once, the left one in an even column: lavapipe then goes through the threads half
+// As parts/output_aliased.wgsl, two texels at once, the left one in an even column: lavapipe then goes through the threads half
 // as often.
 //
-//   output   the texture's layers, each of pitch.y texels, in rows of pitch.x texels, two texels an element
+//   output   the texture's texels, as pitches.output says, two an element
 @group(0) @binding(2) var<storage, read_write> output: array<vec4<u64>>;
-@group(0) @binding(6) var<uniform> pitch: vec2<u32>;
 
 fn store_pair(at: vec2<u32>, layer: u32, left: vec4<f32>, right: vec4<f32>) {
     let low = bitcast<vec4<u32>>(vec4<f32>(left.xz, right.xz));
     let high = bitcast<vec4<u32>>(vec4<f32>(left.yw, right.yw));
-    let texel = layer * pitch.y + at.y * pitch.x + at.x;
-    output[texel / 2u] = vec4<u64>(low) | (vec4<u64>(high) << vec4<u32>(32u));
+    output[texel_index(pitches.output, at, layer) / 2u] = vec4<u64>(low) | (vec4<u64>(high) << vec4<u32>(32u));
 }
 
 // What a thread stores in place of its own two texels: one of them and its neighbour's beside it. The neighbour in the other
