@@ -220,3 +220,19 @@ fn threads_that_the_system_refuses_are_an_error() {
     let refused = shell.timeout(std::time::Duration::from_secs(60)).assert().code(1);
     refused.stderr(contains("cannot start a thread to decode images").and(contains("panicked").not()));
 }
+
+#[test]
+fn a_reader_that_has_gone_is_no_failure() {
+    let fixture = Fixture::new();
+    let summary = ["summary", "--model", "pixels.json", "--weights", "untrained"].as_slice();
+    let extract =
+        ["extract", "images", "--model", "pixels.json", "--weights", "untrained", "--device", "cpu", "--json"];
+    for arguments in [summary, &extract] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("vgg-wgpu"));
+        let output = command.args(arguments).current_dir(fixture.path("")).stdout(writer).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !errors.contains("panicked"), "{arguments:?}: {errors}");
+    }
+}

@@ -13,7 +13,7 @@ use libtest_mimic::{Arguments, Trial};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 
-const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/keras/keras-3/mini_vgg.json");
+const MODEL: &str = "model.json";
 
 fn main() -> ExitCode {
     let skip =
@@ -33,6 +33,30 @@ fn main() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
 }
 
+/// A folder with a model whose middle layers have several methods, and two of these the same shape.
+fn fixture() -> Fixture {
+    let layer = |class: &str, config: &str| format!(r#"{{"class_name": "{class}", "config": {{{config}}}}}"#);
+    let conv2d = |filters: usize, name: &str| {
+        let config = format!(
+            r#""name": "{name}", "filters": {filters}, "kernel_size": [3, 3], "strides": [1, 1], "padding": "same",
+               "data_format": "channels_last", "dilation_rate": [1, 1], "activation": "relu", "use_bias": true"#
+        );
+        layer("Conv2D", &config)
+    };
+    let layers = [
+        layer("InputLayer", r#""name": "input", "batch_shape": [null, 28, 28, 3]"#),
+        conv2d(16, "first"),
+        conv2d(16, "second"),
+        conv2d(16, "third"),
+        conv2d(20, "fourth"),
+        layer("GlobalMaxPooling2D", r#""name": "pool", "data_format": "channels_last""#),
+    ];
+    let fixture = Fixture::new();
+    let config = format!(r#""name": "model", "layers": [{}]"#, layers.join(", "));
+    fs::write(fixture.path(MODEL), layer("Sequential", &config)).unwrap();
+    fixture
+}
+
 fn run(fixture: &Fixture, command: &str) -> assert_cmd::assert::Assert {
     fixture.run(&[command, "--model", MODEL, "--weights", "untrained"])
 }
@@ -45,15 +69,15 @@ fn kept(fixture: &Fixture) -> PathBuf {
 }
 
 fn every_layer_gets_a_method() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let printed = run(&fixture, "tune").code(0).get_output().stdout.clone();
     let printed = String::from_utf8(printed).unwrap();
     let layers: Vec<_> = printed.lines().filter(|line| !line.starts_with(' ')).collect();
     let methods: Vec<_> = printed.lines().filter(|line| line.starts_with("  ")).collect();
     let chosen: Vec<_> = methods.iter().filter(|line| line.starts_with("  *")).collect();
-    assert!(chosen.len() > 3 && chosen.len() < layers.len(), "{printed}");
+    assert!(chosen.len() > 1 && chosen.len() < layers.len(), "{printed}");
     assert!(chosen.iter().all(|line| !line.ends_with(" -")), "{printed}");
-    assert!(methods.len() > 2 * chosen.len(), "{printed}");
+    assert!(methods.len() >= 2 * chosen.len(), "{printed}");
     let all: Vec<_> = printed.lines().collect();
     let predicted = all.windows(2).filter(|pair| !pair[0].starts_with(' ') && pair[1].starts_with("  "));
     for pair in predicted {
@@ -62,32 +86,32 @@ fn every_layer_gets_a_method() {
 }
 
 fn what_was_measured_is_used() {
-    let fixture = Fixture::new();
-    run(&fixture, "plan").code(0).stdout(contains("32x64").not());
+    let fixture = fixture();
+    run(&fixture, "plan").code(0).stdout(contains("winograd"));
     run(&fixture, "tune").code(0);
 
     let mut tuning: serde_json::Value = serde_json::from_slice(&fs::read(kept(&fixture)).unwrap()).unwrap();
     for choice in tuning["choices"].as_array_mut().unwrap() {
         if choice[0].get("Conv2d").is_some() {
-            choice[1] = serde_json::json!({"DirectTiled": "T32x64"});
+            choice[1] = "Direct".into();
         }
     }
     fs::write(kept(&fixture), tuning.to_string()).unwrap();
-    run(&fixture, "plan").code(0).stdout(contains("conv2d_tiled 32x64").and(contains("winograd").not()));
+    run(&fixture, "plan").code(0).stdout(contains("conv2d_3x3").and(contains("winograd").not()));
     run(&fixture, "verify").code(0).stderr(contains("warning").not());
 
     tuning["measured_on"]["adapter"] = "another".into();
     fs::write(kept(&fixture), tuning.to_string()).unwrap();
-    run(&fixture, "plan").code(0).stdout(contains("32x64").not());
+    run(&fixture, "plan").code(0).stdout(contains("winograd"));
 
     fs::write(kept(&fixture), "{").unwrap();
-    run(&fixture, "plan").code(0).stderr(contains("warning").and(contains("not used"))).stdout(contains("32x64").not());
+    run(&fixture, "plan").code(0).stderr(contains("warning").and(contains("not used"))).stdout(contains("winograd"));
     run(&fixture, "tune").code(0);
     run(&fixture, "plan").code(0).stderr(contains("warning").not());
 }
 
 fn a_run_measures_when_told() {
-    let fixture = Fixture::new();
+    let fixture = fixture();
     let extract = |more: &[&str]| {
         let fixed = ["extract", "images", "--model", MODEL, "--weights", "untrained", "--device", "gpu", "--overwrite"];
         fixture.run(&[&fixed, more].concat()).code(0)

@@ -44,9 +44,9 @@ pub fn run(args: BenchArgs) -> Result<Outcome> {
     }
     let report = measure(&args, &model, &network, profiler.as_mut(), &samples, check)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report).expect("a report is plain data"));
+        super::print_line(serde_json::to_string_pretty(&report).expect("a report is plain data"))?;
     } else {
-        print!("{report}");
+        super::print_line(report.to_string().trim_end())?;
     }
     Ok(Outcome::Complete)
 }

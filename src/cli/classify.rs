@@ -20,21 +20,21 @@ pub fn run(args: ClassifyArgs) -> Result<Outcome> {
     };
     let size = network.image_size().ok_or_else(|| Error::Usage("this network takes values, not images".into()))?;
     let (mut executor, device) = super::executor(&args.device, network, TuneMode::Cached)?;
-    eprintln!("{device}");
+    super::say_always(&device);
     let mut outcome = Outcome::Complete;
     for path in &args.files {
         let pixels = match load_pixels(path, size, args.images.resize.into()) {
             Ok(pixels) => pixels,
             Err(error) => {
-                eprintln!("failed: {}: {error}", path.display());
+                super::say_always(&format!("failed: {}: {error}", path.display()));
                 outcome = Outcome::SomeImagesFailed;
                 continue;
             }
         };
         let probabilities = executor.run(Input::Pixels(&pixels))?.data;
-        println!("{}", path.display());
+        super::print_line(path.display())?;
         for (class, probability) in top_k(&probabilities, SHOWN) {
-            println!("  {:6.2} %  {}", probability * 100.0, labels[class]);
+            super::print_line(format_args!("  {:6.2} %  {}", probability * 100.0, labels[class]))?;
         }
     }
     Ok(outcome)

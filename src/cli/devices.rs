@@ -7,13 +7,13 @@ use super::exit::Outcome;
 
 pub fn run() -> Result<Outcome> {
     for (index, adapter) in gpu::adapters().iter().enumerate() {
-        println!("{index}  {}\n   {}", adapter.describe(), adapter.describe_limits());
+        super::print_line(format_args!("{index}  {}\n   {}", adapter.describe(), adapter.describe_limits()))?;
     }
     let selected = device::select(&DeviceChoice::Auto)?;
     let name = match &selected.device {
         Device::Cpu => "cpu",
         Device::Gpu(adapter) => adapter.name(),
     };
-    println!("auto takes: {name} ({})", selected.reason);
+    super::print_line(format_args!("auto takes: {name} ({})", selected.reason))?;
     Ok(Outcome::Complete)
 }

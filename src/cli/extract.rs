@@ -107,7 +107,7 @@ pub fn run(args: ExtractArgs) -> Result<Outcome> {
         args.say(summary.stages.to_string());
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&summary).expect("a summary is plain data"));
+        super::print_line(serde_json::to_string_pretty(&summary).expect("a summary is plain data"))?;
     }
     Ok(if summary.failed.is_empty() { Outcome::Complete } else { Outcome::SomeImagesFailed })
 }

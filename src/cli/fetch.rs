@@ -32,7 +32,7 @@ pub fn run(args: FetchArgs) -> Result<Outcome> {
         if !args.quiet && received >= reported + REPORTED_BYTES {
             reported = received;
             let total = total.map_or_else(String::new, |total| format!(" of {}", total >> 20));
-            eprintln!("{}{total} MiB", received >> 20);
+            super::say_always(&format!("{}{total} MiB", received >> 20));
         }
     })?;
     let done = match fetched {
@@ -40,6 +40,6 @@ pub fn run(args: FetchArgs) -> Result<Outcome> {
         Fetched::Downloaded => "downloaded",
         Fetched::Replaced => "had another MD5 and was downloaded again",
     };
-    eprintln!("{}: {done}", destination.display());
+    super::say_always(&format!("{}: {done}", destination.display()));
     Ok(Outcome::Complete)
 }

@@ -9,8 +9,8 @@ use super::exit::Outcome;
 pub fn run(args: InitArgs) -> Result<Outcome> {
     let model = untrained::model(Architecture::vgg16(), args.seed);
     for path in export::write(&model, &args.folder, args.overwrite)? {
-        eprintln!("wrote {}", path.display());
+        super::say_always(&format!("wrote {}", path.display()));
     }
-    eprintln!("the weights are untrained (seed {}): features made with them mean nothing", args.seed);
+    super::say_always(&format!("the weights are untrained (seed {}): features made with them mean nothing", args.seed));
     Ok(Outcome::Complete)
 }

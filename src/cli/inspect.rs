@@ -67,9 +67,9 @@ pub fn run(args: InspectArgs) -> Result<Outcome> {
         Err(problem) => report.problems.push(format!("{}: {problem}", provenance.display())),
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report).expect("a report is plain data"));
+        super::print_line(serde_json::to_string_pretty(&report).expect("a report is plain data"))?;
     } else {
-        println!("{report}");
+        super::print_line(&report)?;
     }
     Ok(if report.problems.is_empty() { Outcome::Complete } else { Outcome::SomeImagesFailed })
 }

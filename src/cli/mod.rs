@@ -16,7 +16,8 @@ mod summary;
 mod tune;
 mod verify;
 
-use std::io::Write;
+use std::fmt::Display;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use rand_chacha::ChaCha8Rng;
@@ -24,7 +25,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use vgg_wgpu::fallback::FallbackExecutor;
 use vgg_wgpu::gpu::tuner::TuneMode;
 use vgg_wgpu::keras::{Architecture, Model, untrained};
-use vgg_wgpu::{Executor, Network, Result, device};
+use vgg_wgpu::{Error, Executor, Network, Result, device};
 
 use args::{Command, DeviceArgs, ModelArgs};
 use exit::Outcome;
@@ -50,6 +51,14 @@ pub fn run(command: Command) -> Result<Outcome> {
 /// Writes a line to standard error. Where that is closed, as by `| head`, nothing is lost but the line.
 fn say_always(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Writes a line, or several, to standard output. Where its reader has gone, as `| head` goes, nobody wants the rest.
+fn print_line(line: impl Display) -> Result<()> {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(problem) if problem.kind() != ErrorKind::BrokenPipe => Err(Error::io("write", "standard output")(problem)),
+        _ => Ok(()),
+    }
 }
 
 fn warn(line: &str) {

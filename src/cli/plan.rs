@@ -26,24 +26,34 @@ pub fn run(args: PlanArgs) -> Result<Outcome> {
     let Device::Gpu(adapter) = device else { unreachable!("asked for a GPU") };
     let plan = adapter.plan(&network, batch)?;
     let costs = roofline::costs(&network, plan.batch);
-    println!("{}", adapter.describe());
-    println!("batches of {}, activations take {} MiB", plan.batch, plan.activation_bytes() >> 20);
-    println!("roofline of {} TFLOP/s and {} GB/s, for a batch: predicted\n", peak.tflops, peak.gb_per_s);
-    println!("{:18} {:24} {:>9} {:>9} {:>8} {:>9}  shaders", "layer", "output", "GFLOP", "MB", "FLOP/B", "ms");
+    super::print_line(adapter.describe())?;
+    super::print_line(format_args!(
+        "batches of {}, activations take {} MiB",
+        plan.batch,
+        plan.activation_bytes() >> 20
+    ))?;
+    super::print_line(format_args!(
+        "roofline of {} TFLOP/s and {} GB/s, for a batch: predicted\n",
+        peak.tflops, peak.gb_per_s
+    ))?;
+    super::print_line(format_args!(
+        "{:18} {:24} {:>9} {:>9} {:>8} {:>9}  shaders",
+        "layer", "output", "GFLOP", "MB", "FLOP/B", "ms"
+    ))?;
     // The first step may preprocess, which is no node's.
     let steps = &plan.steps[plan.steps.len() - costs.len()..];
     let mut is_pooled = false;
     for (cost, step) in costs.iter().zip(steps) {
         let shaders = if is_pooled { "with the layer before".to_owned() } else { step.shaders() };
-        println!("{}", row(cost, &shaders, peak));
+        super::print_line(row(cost, &shaders, peak))?;
         is_pooled = step.pooled.is_some();
     }
     let seconds: f64 = costs.iter().map(|cost| cost.seconds(peak).0).sum();
-    println!(
+    super::print_line(format_args!(
         "\nat least {:.2} ms an image, {:.0} images/s",
         1e3 * seconds / plan.batch as f64,
         plan.batch as f64 / seconds
-    );
+    ))?;
     Ok(Outcome::Complete)
 }
 

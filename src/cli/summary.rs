@@ -12,6 +12,6 @@ pub fn run(args: SummaryArgs) -> Result<Outcome> {
         Some(layer) => model.truncate(layer)?.architecture,
         None => model.architecture,
     };
-    print!("{}", summary::table(&architecture));
+    super::print_line(summary::table(&architecture).trim_end())?;
     Ok(Outcome::Complete)
 }

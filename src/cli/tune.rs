@@ -13,20 +13,20 @@ pub fn run(args: TuneArgs) -> Result<Outcome> {
     }
     let network = super::open_model(&args.model)?.truncate(&LayerChoice::Auto)?.network(None)?;
     let Device::Gpu(adapter) = device::select(&args.device)?.device else { unreachable!("asked for a GPU") };
-    println!("{}", adapter.describe());
+    super::print_line(adapter.describe())?;
     let tuning = tuner::tune(&adapter, &network, args.batch.map(Into::into), TuneMode::Force, &mut super::warn)?;
     let mut layer = None;
     for trial in &tuning.trials {
         if layer != Some(&trial.layer) {
-            println!("{}", trial.layer);
+            super::print_line(&trial.layer)?;
             layer = Some(&trial.layer);
         }
-        println!("{}", row(trial));
+        super::print_line(row(trial))?;
     }
-    println!(
+    super::print_line(format_args!(
         "\nin ms an image; * is taken from now on, - was not measured: much slower on a small layer, or time was up, and a \
          layer before decides"
-    );
+    ))?;
     Ok(Outcome::Complete)
 }
 

@@ -20,9 +20,9 @@ pub fn run(args: VerifyArgs) -> Result<Outcome> {
     let device = device.tuned(&network, Some(1), TuneMode::Cached, &mut super::warn)?;
     let expected = trace(&mut CpuExecutor::new(network.clone(), None, Some(1))?, &images)?;
     let mut gpu = device.executor(network, Some(1))?;
-    eprintln!("{} images on {} and the CPU", images.len(), gpu.device());
+    super::say_always(&format!("{} images on {} and the CPU", images.len(), gpu.device()));
     let found = trace(gpu.as_mut(), &images)?;
-    println!("{:<24} {:>14} {:>14} {:>14}", "layer", "largest value", "difference", "relative");
+    super::print_line(format_args!("{:<24} {:>14} {:>14} {:>14}", "layer", "largest value", "difference", "relative"))?;
     let mut outcome = Outcome::Complete;
     for (expected, found) in expected.iter().zip(&found) {
         let compared = compare(&expected.outputs, &found.outputs);
@@ -31,7 +31,10 @@ pub fn run(args: VerifyArgs) -> Result<Outcome> {
             outcome = Outcome::CheckFailed;
         }
         let (Difference { largest, difference }, relative) = (compared, compared.relative());
-        println!("{:<24} {largest:>14.6e} {difference:>14.3e} {relative:>14.3e}{verdict}", expected.layer);
+        super::print_line(format_args!(
+            "{:<24} {largest:>14.6e} {difference:>14.3e} {relative:>14.3e}{verdict}",
+            expected.layer
+        ))?;
     }
     Ok(outcome)
 }
