@@ -32,7 +32,7 @@
 //! | Keras HDF5 | [`Parameter`]s: weights known by name and shape, read when asked for | [`keras`], [`parameter`] |
 //! | both | a [`Model`], which can be truncated | [`keras`] |
 //! | a model | a [`Network`]: a chain of [`Op`](ops::Op)s, identities gone, normalisations folded | [`network`], [`ops`] |
-//! | a network and an adapter's limits | a plan: steps, textures and dispatches as plain data | [`plan`] |
+//! | a network and an adapter's limits | a plan: steps, arrays of texels and dispatches as plain data | [`plan`] |
 //! | a network and an adapter | the fastest method for each layer shape, measured once and kept | [`gpu::tuner`] |
 //! | a network and a device's peaks | the least time that it takes | [`roofline`] |
 //! | an executor | the time that batches and layers do take | [`profile`] |
@@ -58,12 +58,13 @@
 //! An op has one stem everywhere: `src/ops/conv2d.rs` says what it means, `shaders/conv2d.wgsl` computes it on a GPU,
 //! launched as `src/plan/step.rs` says, and `src/cpu/conv2d.rs` on the CPU. Most 3x3 convolutions take another algorithm,
 //! with the stem `winograd` in the same places. There are two families of shaders for what takes the time: those that keep
-//! results in registers and read textures, and, with `tiled` and `split` in their names, those that share operands in
-//! workgroup memory ([`plan::Method`]). What several shaders share is in `shaders/parts` and `shaders/common.wgsl`. There too
-//! is what makes several shaders of one file ([`plan::Shader`]): what all threads of a workgroup need is loaded by each of
-//! them or, with `broadcast` in the part's name, handed from one to the others; Winograd's transforms are those of one
-//! size of tiles or another ([`ops::winograd::Filtering`]), with or without the pool behind them. What any of them stores goes
-//! into a texture or, on rasterisers, into its memory ([`plan::Output`], `src/gpu/aliased.rs`).
+//! results in registers, and for hardware, with `tiled` and `split` in their names, those that share operands in workgroup
+//! memory ([`plan::Method`]). What several shaders share is in `shaders/parts` and `shaders/common.wgsl`. There too is what
+//! makes several shaders of one file ([`plan::Shader`]): what all threads of a workgroup need is loaded by each of them or,
+//! with `broadcast` in the part's name, handed from one to the others; Winograd's transforms are those of one size of tiles
+//! or another ([`ops::winograd::Filtering`]), with or without the pool behind them. Texels, which have four values, are in
+//! buffers on hardware, and in textures on rasterisers, whose memory is written by buffers (the parts `input`, `weights` and
+//! `output`; [`plan::Texels`], `src/gpu/texture.rs`, `src/gpu/aliased.rs`): each is several times as slow with the other.
 //! Tests run each op's cases on every backend (`tests/ops.rs`).
 //!
 //! Tensors are channels-last throughout ([`Shape`]), kernels are Keras's; where a backend needs another layout it

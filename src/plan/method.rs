@@ -70,10 +70,9 @@ impl Method {
         }
     }
 
-    /// The ways that an adapter can compute `op`, the one first that is taken where none was measured: what workgroup memory
-    /// does for it is predicted for hardware.
+    /// The ways that an adapter can compute `op`, the one first that is taken where none was measured.
     pub(super) fn candidates(op: &Op, from: Layout, to: Layout, limits: &Limits) -> Vec<Method> {
-        // A rasteriser has no faster memory, and computes several times as long with them.
+        // Whose operands are in workgroup memory: a rasteriser has none that is faster than other memory.
         let tiles = || Tile::ALL.into_iter().filter(|&tile| limits.is_hardware && limits.takes_tile(tile));
         let mut methods = Vec::new();
         match op {
@@ -111,7 +110,7 @@ impl Method {
     }
 
     /// What hardware is predicted to be fastest with: 64 x 64 fills a GPU with the few tiles of late layers, and a slab is
-    /// wasted on an image's 3 channels.
+    /// wasted on an image's 3 channels. An H200 is.
     fn is_predicted_best(self, from: Layout) -> bool {
         match self {
             Method::Winograd(Filtering::F4, Product::Tiled(Tile::T64x64)) | Method::DirectSplit => true,

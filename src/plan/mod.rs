@@ -1,7 +1,8 @@
 //! A network planned for one adapter: plain data, computed from shapes and limits, without a GPU.
 //!
-//! A plan says which textures there are, and what each step reads, writes and dispatches. Activations stay on the GPU,
-//! in as few textures as a chain needs: a step's output takes any texture of its size that is not its input.
+//! A plan says which textures there are, or on hardware which buffers laid out as such, and what each step reads, writes and
+//! dispatches. Activations stay on the GPU, in as few textures as a chain needs: a step's output takes any texture of its size
+//! that is not its input.
 
 mod layout;
 mod method;
@@ -45,7 +46,8 @@ pub struct Limits {
     /// The most memory that a workgroup's threads share, in bytes.
     pub max_workgroup_bytes: usize,
     /// Whether its threads are hardware's: then texels are in buffers, which they read several times as fast as textures, and
-    /// what goes by workgroup memory is predicted to be the fastest. On a rasteriser it is the other way round.
+    /// what goes by workgroup memory is the fastest: measured on an H200, predicted for others. On a rasteriser it is the other
+    /// way round.
     pub is_hardware: bool,
     /// What a stage of an algorithm that computes a batch in chunks may hand to the next, in bytes: little enough to stay in
     /// the processor's cache, enough to keep all of it busy.
