@@ -19,8 +19,9 @@ const OUT_OF_MEMORY: &str = "a_gpu_out_of_memory_goes_on_with_smaller_batches";
 
 fn main() -> ExitCode {
     let skip = std::env::var_os("VGG_WGPU_SKIP_GPU_TESTS").is_some_and(|value| value == "1");
-    let tests: [(&str, fn()); 6] = [
+    let tests: [(&str, fn()); 7] = [
         ("the_gpu_computes_what_keras_does", the_gpu_computes_what_keras_does),
+        ("it_does_with_texels_in_buffers_too", it_does_with_texels_in_buffers_too),
         ("the_gpu_writes_the_same_pixels_as_the_cpu", the_gpu_writes_the_same_pixels_as_the_cpu),
         ("verify_compares_layer_by_layer", verify_compares_layer_by_layer),
         ("plan_shows_shaders_and_the_least_time", plan_shows_shaders_and_the_least_time),
@@ -48,6 +49,16 @@ fn the_gpu_computes_what_keras_does() {
             device::select(&DeviceChoice::Gpu)?.device.executor(network, Some(n))
         });
     }
+}
+
+/// As hardware has them, without the guards of the op tests: rows that follow each other are copied at once.
+fn it_does_with_texels_in_buffers_too() {
+    let fixture = keras_fixture::Fixture::all().swap_remove(0);
+    let (what, model) = fixture.models().swap_remove(0);
+    keras_fixture::compare::every_layer(&fixture, &what, model, &|network, n| {
+        let Device::Gpu(adapter) = device::select(&DeviceChoice::Gpu)?.device else { unreachable!("asked for a GPU") };
+        Ok(Box::new(GpuExecutor::new(network, &adapter.as_hardware(), Some(n))?))
+    });
 }
 
 fn the_gpu_writes_the_same_pixels_as_the_cpu() {

@@ -114,8 +114,10 @@ impl Texture {
                 context.queue.write_texture(place, bytemuck::cast_slice(texels), layout, extent(size));
             }
             Place::Buffer(buffer) => {
-                for (row, texels) in texels.chunks_exact(4 * width).enumerate() {
-                    context.queue.write_buffer(buffer, self.offset(row, layer), bytemuck::cast_slice(texels));
+                // Rows that are as wide as its own follow each other.
+                let rows = if width == self.size.width { texels.len() / 4 / width } else { 1 };
+                for (index, texels) in texels.chunks_exact(4 * width * rows).enumerate() {
+                    context.queue.write_buffer(buffer, self.offset(rows * index, layer), bytemuck::cast_slice(texels));
                 }
             }
         }
@@ -163,10 +165,12 @@ impl Texture {
                 encoder.copy_texture_to_buffer(texture.as_image_copy(), to, extent(size));
             }
             Place::Buffer(own) => {
-                let bytes = (size.width * TEXEL_BYTES) as u64;
-                for row in 0..size.layers * size.height {
+                let bytes = size.width * TEXEL_BYTES;
+                let rows = if size.width == self.size.width && bytes == row_bytes { size.height } else { 1 };
+                for row in (0..size.layers * size.height).step_by(rows) {
                     let from = self.offset(row % size.height, row / size.height);
-                    encoder.copy_buffer_to_buffer(own, from, buffer, (row * row_bytes) as u64, bytes);
+                    let to = (row * row_bytes) as u64;
+                    encoder.copy_buffer_to_buffer(own, from, buffer, to, (rows * bytes) as u64);
                 }
             }
         }
