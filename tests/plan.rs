@@ -5,7 +5,9 @@ mod support;
 use support::plans::{LAVAPIPE, vgg16};
 use vgg_wgpu::ops::winograd::Filtering;
 use vgg_wgpu::ops::{Activation, Conv2d, Dense, Op, Padding, Window};
-use vgg_wgpu::plan::{Choices, Chunk, Dispatch, Growth, Limits, MAX_LOOP_STEPS, Method, Plan, Product, Shader, Step};
+use vgg_wgpu::plan::{
+    Choices, Chunk, Dispatch, Growth, Limits, MAX_LOOP_STEPS, Method, Plan, Product, Shader, Step, TextureSize,
+};
 use vgg_wgpu::{Error, Network, Node, Parameter, Shape};
 
 fn refusal(limits: Limits, batch: Option<usize>) -> String {
@@ -29,6 +31,32 @@ fn fc1_is_cut_into_textures_within_the_limit_that_cover_every_unit_once() {
     }
     assert_eq!(next, 4096 / 4);
     assert!(weights.iter().map(|part| part.size.bytes()).sum::<u64>() >= 25088 * 4096 * 4);
+}
+
+/// As most hardware has it, apart from how large a buffer may be.
+fn hardware(max_binding_bytes: u64) -> Limits {
+    let max_weights_bytes = max_binding_bytes.min(1 << 30);
+    let limits = Limits { max_binding_bytes, max_weights_bytes, chunk_bytes: 128 << 20, workgroup_rows: 8, ..LAVAPIPE };
+    Limits { is_hardware: true, broadcasts_between_threads: false, ..limits }
+}
+
+#[test]
+fn hardwares_buffers_are_as_large_as_it_allows_whatever_textures_may_be() {
+    for (mib, parts_of_fc1, batch) in [(128, 4, None), (2047, 1, None), (2047, 1, Some(32))] {
+        let limits = hardware(mib << 20);
+        let plan = Plan::new(&vgg16(), &limits, batch).expect("it fits");
+        assert_eq!(plan.batch, batch.unwrap_or(8));
+        let dispatches = plan.steps.iter().flat_map(Step::all_dispatches);
+        let weights = dispatches.filter_map(|dispatch| Some(dispatch.weights?.size));
+        for size in plan.slots.iter().copied().chain(weights) {
+            assert!(size.bytes() <= limits.max_binding_bytes, "{size:?}");
+        }
+        let more_layers = |slot: &TextureSize| slot.layers > limits.max_texture_layers;
+        assert_eq!(plan.slots.iter().any(more_layers), batch.is_some());
+        assert_eq!(plan.steps[plan.steps.len() - 2].dispatches.len(), parts_of_fc1);
+    }
+    let refused = refusal(hardware(8 << 20), Some(1));
+    assert!(refused.contains("conv2d") && refused.contains("a buffer of 12845056 bytes"), "{refused}");
 }
 
 #[test]
@@ -55,7 +83,7 @@ fn a_steps_shaders_are_named_once_with_their_number() {
     assert_eq!(shaders[shaders.len() - 2], "4 x dense broadcast");
 }
 
-/// What hardware gets, and a rasteriser, whose threads are known to be a subgroup.
+/// What other rasterisers get, and one whose threads are known to be a subgroup.
 #[test]
 fn only_threads_that_hand_values_to_each_other_run_shaders_that_do() {
     for broadcasts_between_threads in [false, true] {
