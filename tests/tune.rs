@@ -118,6 +118,11 @@ fn a_run_measures_when_told() {
     };
     extract(&[]);
     assert!(!fixture.path("cache/vgg-wgpu").exists(), "three images are not worth it");
+    for index in 0..1000 {
+        fs::hard_link(fixture.path("images/a.bmp"), fixture.path(&format!("images/{index}.bmp"))).unwrap();
+    }
+    extract(&[]);
+    assert!(!fixture.path("cache/vgg-wgpu").exists(), "nor is a run of a few seconds");
     // A file where the folder should be.
     fs::create_dir_all(fixture.path("cache")).unwrap();
     fs::write(fixture.path("cache/vgg-wgpu"), "").unwrap();

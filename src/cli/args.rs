@@ -341,7 +341,7 @@ value_enum!(Preprocess => PreprocessMode {
 pub enum Tune {
     /// Never; nor is what was measured before made use of
     Off,
-    /// Once on a GPU and driver; by extract on its first run over at least 1000 images
+    /// Once on a GPU and driver; by extract on its first run over at least 1000 images that takes more than 100 seconds
     Auto,
     /// Now, whatever was measured before
     Force,

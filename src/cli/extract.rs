@@ -142,7 +142,7 @@ fn tune_mode(asked: Tune, images: usize) -> TuneMode {
     match asked {
         Tune::Off => TuneMode::Off,
         Tune::Auto if images < TUNED_FROM => TuneMode::Cached,
-        Tune::Auto => TuneMode::Auto,
+        Tune::Auto => TuneMode::AutoFor(images),
         Tune::Force => TuneMode::Force,
     }
 }

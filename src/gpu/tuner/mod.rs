@@ -23,6 +23,8 @@ pub enum TuneMode {
     Cached,
     /// What was not measured before is measured now.
     Auto,
+    /// The same, for a run over so many samples: if that takes so long with the predicted methods that measuring pays.
+    AutoFor(usize),
     /// Everything is measured anew.
     Force,
 }
@@ -30,6 +32,9 @@ pub enum TuneMode {
 /// The time that all measurements of a network may take, without compiling; what is left then takes the method that was the
 /// fastest for the last layer with the same choice, or the predicted one where there is none.
 pub const BUDGET: Duration = Duration::from_secs(5);
+
+/// A run that is predicted to be over sooner is not worth it: measuring and compiling take as long as they save in it.
+const WORTH: Duration = Duration::from_secs(100);
 
 /// A method that is so many times slower than another on a small layer, and so many seconds, is not tried on the large ones.
 /// GPUs take far less for such a layer, and try everything.
@@ -87,13 +92,19 @@ pub fn tune(
     let known = match mode {
         TuneMode::Off => return Ok(Tuning::default()),
         TuneMode::Force => Choices::default(),
-        TuneMode::Cached | TuneMode::Auto => cache::read(adapter, notice),
+        TuneMode::Cached | TuneMode::Auto | TuneMode::AutoFor(_) => cache::read(adapter, notice),
     };
     let is_known = |node: &Node| Task::of(&node.op, node.input).is_none_or(|task| known.0.contains_key(&task));
     if mode == TuneMode::Cached || network.nodes.iter().all(is_known) {
         return Ok(Tuning { choices: known, trials: Vec::new() });
     }
-    let tuning = Tuner::open(adapter, network, batch)?.run(network, known)?;
+    let mut tuner = Tuner::open(adapter, network, batch)?;
+    if let TuneMode::AutoFor(samples) = mode
+        && tuner.seconds(network, &known)? * (samples as f64) < WORTH.as_secs_f64()
+    {
+        return Ok(Tuning { choices: known, trials: Vec::new() });
+    }
+    let tuning = tuner.run(network, known)?;
     cache::write(adapter, &tuning.choices, notice);
     Ok(tuning)
 }
@@ -114,6 +125,17 @@ impl<'a> Tuner<'a> {
         let batch = adapter.plan(network, batch)?.batch;
         let (context, deadline) = (Arc::new(Context::open(adapter)?), Instant::now() + BUDGET);
         Ok(Tuner { adapter, context, batch, deadline, probes: HashMap::new(), latest: HashMap::new() })
+    }
+
+    /// What a sample of the whole network takes with what is known, by itself: in a batch it takes somewhat less.
+    fn seconds(&mut self, network: &Network, known: &Choices) -> Result<f64> {
+        let start = Instant::now();
+        let plan = Plan::with_choices(network, &self.adapter.limits(), Some(self.batch), known)?;
+        let executor = GpuExecutor::without_weights(Arc::clone(&self.context), network.clone(), plan)?;
+        executor.time(1)?;
+        let seconds = executor.time(1)?;
+        self.deadline += start.elapsed();
+        Ok(seconds)
     }
 
     fn run(mut self, network: &Network, known: Choices) -> Result<Tuning> {
