@@ -36,23 +36,26 @@ fn fc1_is_cut_into_textures_within_the_limit_that_cover_every_unit_once() {
 /// As most hardware has it, apart from how large a buffer may be.
 fn hardware(max_binding_bytes: u64) -> Limits {
     let max_weights_bytes = max_binding_bytes.min(1 << 30);
-    let limits = Limits { max_binding_bytes, max_weights_bytes, chunk_bytes: 128 << 20, workgroup_rows: 8, ..LAVAPIPE };
+    let chunk_bytes = max_binding_bytes.min(128 << 20) as usize;
+    let limits = Limits { max_binding_bytes, max_weights_bytes, chunk_bytes, workgroup_rows: 8, ..LAVAPIPE };
     Limits { is_hardware: true, broadcasts_between_threads: false, ..limits }
 }
 
 #[test]
 fn hardwares_buffers_are_as_large_as_it_allows_whatever_textures_may_be() {
-    for (mib, parts_of_fc1, batch) in [(128, 4, None), (2047, 1, None), (2047, 1, Some(32))] {
+    for (mib, parts_of_fc1, batch) in [(64, 7, 4), (128, 4, 8), (2047, 1, 8), (2047, 1, 32)] {
         let limits = hardware(mib << 20);
-        let plan = Plan::new(&vgg16(), &limits, batch).expect("it fits");
-        assert_eq!(plan.batch, batch.unwrap_or(8));
+        let plan = Plan::new(&vgg16(), &limits, Some(batch).filter(|&batch| batch > 8)).expect("it fits");
+        assert_eq!(plan.batch, batch);
+        let is_fast = |step: &Step| step.shaders().contains("winograd");
+        assert_eq!(plan.steps.iter().filter(|step| is_fast(step)).count(), 12);
         let dispatches = plan.steps.iter().flat_map(Step::all_dispatches);
         let weights = dispatches.filter_map(|dispatch| Some(dispatch.weights?.size));
         for size in plan.slots.iter().copied().chain(weights) {
             assert!(size.bytes() <= limits.max_binding_bytes, "{size:?}");
         }
         let more_layers = |slot: &TextureSize| slot.layers > limits.max_texture_layers;
-        assert_eq!(plan.slots.iter().any(more_layers), batch.is_some());
+        assert_eq!(plan.slots.iter().any(more_layers), batch > 8);
         assert_eq!(plan.steps[plan.steps.len() - 2].dispatches.len(), parts_of_fc1);
     }
     let refused = refusal(hardware(8 << 20), Some(1));
