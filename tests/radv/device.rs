@@ -64,7 +64,7 @@ impl Null {
         }
     }
 
-    /// Compiles a shader as the program has it compiled: without bounds checks.
+    /// Compiles a shader as the program has it compiled: without bounds checks, and with workgroup memory as it is.
     pub fn compile(&self, shader: Shader) -> Statistics {
         let name = shader.name();
         let module = naga::front::wgsl::parse_str(&shader.source(Texels::Buffers)).expect(name);
@@ -169,6 +169,7 @@ fn spirv(module: &Module) -> Vec<u32> {
             binding_array: unchecked,
         },
         force_loop_bounding: false,
+        zero_initialize_workgroup_memory: back::spv::ZeroInitializeWorkgroupMemoryMode::None,
         ..Default::default()
     };
     back::spv::write_vec(&module, &info, &options, None).expect("SPIR-V")
