@@ -28,7 +28,6 @@ fn main() -> ExitCode {
         ("a_lost_device_is_opened_anew", a_lost_device_is_opened_anew),
         (OUT_OF_MEMORY, a_gpu_out_of_memory_goes_on_with_smaller_batches),
     ];
-    let is_hardware = || gpu::adapters().iter().any(Adapter::is_hardware);
     let trials = tests.map(|(name, test)| {
         let run = move || {
             test();
@@ -39,6 +38,11 @@ fn main() -> ExitCode {
         Trial::test(name, run).with_ignored_flag(ignored)
     });
     libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+}
+
+/// Whether `--device gpu` is none that is made of the CPU.
+fn is_hardware() -> bool {
+    gpu::adapters().iter().any(Adapter::is_hardware)
 }
 
 /// One of each fixture's files, because each executor opens its device anew.
@@ -82,7 +86,7 @@ fn plan_shows_shaders_and_the_least_time() {
     // fc1 reads 411 MB of weights for 8 images.
     let fc1 = contains("(None, 4096)")
         .and(contains("1.64     412.0      4.0     0.824"))
-        .and(contains("dense").and(contains("(memory)")));
+        .and(contains(if is_hardware() { "dense_split (memory)" } else { "dense broadcast (memory)" }));
     fixture.run(&plan).code(0).stdout(fc1.and(contains("batches of 8")).and(contains("20 TFLOP/s")));
     fixture.run(&["plan", "--peak-tflops", "0"]).code(2);
 }

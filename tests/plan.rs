@@ -33,12 +33,9 @@ fn fc1_is_cut_into_textures_within_the_limit_that_cover_every_unit_once() {
     assert!(weights.iter().map(|part| part.size.bytes()).sum::<u64>() >= 25088 * 4096 * 4);
 }
 
-/// As most hardware has it, apart from how large a buffer may be.
+/// What hardware has, whose buffers may be so large.
 fn hardware(max_binding_bytes: u64) -> Limits {
-    let max_weights_bytes = max_binding_bytes.min(1 << 30);
-    let chunk_bytes = max_binding_bytes.min(128 << 20) as usize;
-    let limits = Limits { max_binding_bytes, max_weights_bytes, chunk_bytes, workgroup_rows: 8, ..LAVAPIPE };
-    Limits { is_hardware: true, broadcasts_between_threads: false, ..limits }
+    Limits { max_binding_bytes, ..LAVAPIPE }.of_hardware()
 }
 
 #[test]

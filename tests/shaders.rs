@@ -304,7 +304,7 @@ fn sizes_in_parameters_are_those_of_the_textures() {
                 let pooled = pooled.map(|dispatch| (dispatch, pooled_output(dispatch, &plan, index)));
                 for (dispatch, output) in own.chain(pooled) {
                     check_sizes(dispatch, input, output, plan.batch);
-                    check_transforms(dispatch, &plan);
+                    check_transforms(dispatch, &plan, &limits);
                     seen.insert(dispatch.shader);
                 }
                 input = step.output;
@@ -399,7 +399,7 @@ fn frequencies(dispatch: &Dispatch) -> usize {
 }
 
 /// Winograd's shaders read and write whole blocks of rows of all frequencies, and pixels of the batch's samples.
-fn check_transforms(dispatch: &Dispatch, plan: &Plan) {
+fn check_transforms(dispatch: &Dispatch, plan: &Plan, limits: &Limits) {
     let Growth::Tiles { chunk, per_sample, per_group } = dispatch.growth else { return };
     let (name, params) = (dispatch.shader.name(), named_params(dispatch));
     let number = |field: &str| params[field][0];
@@ -424,14 +424,16 @@ fn check_transforms(dispatch: &Dispatch, plan: &Plan) {
         let rows = chunk.count.div_ceil(BLOCK) * block_rows;
         assert!(size.height >= rows, "{name}: {size:?} has no room for {rows} rows");
     }
+    let rows = limits.workgroup_rows;
     let groups = match dispatch.shader {
-        Shader::WinogradInput(_) => (WORKGROUP_WIDTH, number("in_quads"), z),
-        Shader::WinogradOutput(_) | Shader::WinogradOutputPooled(_) => (WORKGROUP_WIDTH, number("out_quads"), z),
+        Shader::WinogradInput(_) => (WORKGROUP_WIDTH * rows, number("in_quads"), z),
+        Shader::WinogradOutput(_) | Shader::WinogradOutputPooled(_) => (WORKGROUP_WIDTH * rows, number("out_quads"), z),
+        // Its workgroups have as many threads as the tile needs.
         Shader::WinogradProductTiled(tile) => (tile.rows(), number("out_quads").div_ceil(tile.quads()), x),
-        Shader::WinogradProduct => (BLOCK, number("block_rows") / Product::Registers.quads(), x),
-        _ => (BLOCK, number("block_rows") / Product::Broadcast.quads(), x),
+        Shader::WinogradProduct => (BLOCK * rows, number("block_rows") / Product::Registers.quads(), x),
+        _ => (BLOCK * rows, number("block_rows") / Product::Broadcast.quads(), x),
     };
-    assert_eq!((per_group, groups.1), (groups.0 * LAVAPIPE.workgroup_rows, groups.2), "{name}: every quad is computed");
+    assert_eq!((per_group, groups.1), (groups.0, groups.2), "{name}: every quad is computed");
     if dispatch.shader == Shader::WinogradProductHalf {
         assert!(chunk.first == 0 && chunk.count <= BLOCK / 2, "{name}: {chunk:?} is more than it computes");
     }

@@ -49,6 +49,8 @@ fn fixture() -> Fixture {
         conv2d(16, "second"),
         conv2d(16, "third"),
         conv2d(20, "fourth"),
+        conv2d(24, "fifth"),
+        conv2d(28, "sixth"),
         layer("GlobalMaxPooling2D", r#""name": "pool", "data_format": "channels_last""#),
     ];
     let fixture = Fixture::new();
@@ -75,9 +77,9 @@ fn every_layer_gets_a_method() {
     let layers: Vec<_> = printed.lines().filter(|line| !line.starts_with(' ')).collect();
     let methods: Vec<_> = printed.lines().filter(|line| line.starts_with("  ")).collect();
     let chosen: Vec<_> = methods.iter().filter(|line| line.starts_with("  *")).collect();
-    assert!(chosen.len() > 1 && chosen.len() < layers.len(), "{printed}");
+    assert!(chosen.len() > 3 && chosen.len() < layers.len(), "{printed}");
     assert!(chosen.iter().all(|line| !line.ends_with(" -")), "{printed}");
-    assert!(methods.len() >= 2 * chosen.len(), "{printed}");
+    assert!(methods.len() > 2 * chosen.len(), "{printed}");
     let all: Vec<_> = printed.lines().collect();
     let predicted = all.windows(2).filter(|pair| !pair[0].starts_with(' ') && pair[1].starts_with("  "));
     for pair in predicted {

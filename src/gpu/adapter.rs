@@ -116,30 +116,26 @@ impl Adapter {
     /// What plans for it may use.
     pub fn limits(&self) -> Limits {
         let limits = self.adapter.limits();
-        let is_hardware = self.is_hardware() || self.as_hardware;
-        let max_binding_bytes = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
-        Limits {
+        let limits = Limits {
             max_texture_side: limits.max_texture_dimension_2d as usize,
             max_texture_layers: limits.max_texture_array_layers as usize,
             max_workgroups: limits.max_compute_workgroups_per_dimension as usize,
-            max_binding_bytes,
+            max_binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
             // Rasterisers do not say how large a texture may be: lavapipe's have so much, as a buffer that is bound has.
-            max_weights_bytes: if is_hardware { max_binding_bytes.min(1 << 30) } else { 128 << 20 },
-            // A rasteriser on the CPU runs 8 threads as one vector, and more of them one after the other, with all their
-            // registers in memory in between. Hardware wants 64.
-            workgroup_rows: if is_hardware { 8 } else { 1 },
+            max_weights_bytes: 128 << 20,
+            workgroup_rows: 1,
             max_workgroup_threads: limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x)
                 as usize,
             max_workgroup_bytes: limits.max_compute_workgroup_storage_size as usize,
-            is_hardware,
-            // Measured on lavapipe and on an H200, which is 3 % faster with 128 MB than with 64.
-            chunk_bytes: if is_hardware { max_binding_bytes.min(128 << 20) as usize } else { 4 << 20 },
-            // Rasterisers on the CPU make a subgroup of the lanes of a vector. Where hardware puts threads is not promised. They
-            // finish a dispatch before they begin the next, as `aliased` needs it.
-            broadcasts_between_threads: !is_hardware
-                && aliased::supported(&self.adapter)
+            is_hardware: false,
+            // Measured on lavapipe.
+            chunk_bytes: 4 << 20,
+            // Rasterisers on the CPU make a subgroup of the lanes of a vector. They finish a dispatch before they begin the next,
+            // as `aliased` needs it.
+            broadcasts_between_threads: aliased::supported(&self.adapter)
                 && self.adapter.features().contains(FOR_RASTERISERS)
                 && self.info.subgroup_min_size as usize >= WORKGROUP_WIDTH,
-        }
+        };
+        if self.is_hardware() || self.as_hardware { limits.of_hardware() } else { limits }
     }
 }

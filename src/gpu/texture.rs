@@ -67,15 +67,23 @@ impl Texture {
         }
     }
 
-    /// What a shader writes it by, and which kind of shader: one that takes bindings of so many bytes at most.
-    pub fn to_write(&self, largest: u64) -> (Binding, Texels) {
+    /// Which shaders write it, where bindings have so many bytes at most.
+    pub fn texels(&self, largest: u64) -> Texels {
         match &self.place {
             // Rows of whole pairs of texels, which some shaders store.
             Place::Aliased(_, memory) if memory.buffer.size() <= largest && memory.pitch[0].is_multiple_of(2) => {
-                (Binding::Buffer(memory.buffer.clone()), Texels::Aliased)
+                Texels::Aliased
             }
-            Place::Texture(_) | Place::Aliased(..) => (self.to_read(), Texels::Textures),
-            Place::Buffer(_) => (self.to_read(), Texels::Buffers),
+            Place::Texture(_) | Place::Aliased(..) => Texels::Textures,
+            Place::Buffer(_) => Texels::Buffers,
+        }
+    }
+
+    /// What such a shader writes it by.
+    pub fn to_write(&self, texels: Texels) -> Binding {
+        match (&self.place, texels) {
+            (Place::Aliased(_, memory), Texels::Aliased) => Binding::Buffer(memory.buffer.clone()),
+            _ => self.to_read(),
         }
     }
 

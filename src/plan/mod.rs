@@ -58,6 +58,23 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Those of hardware, which has as much of everything as a rasteriser of these limits.
+    pub fn of_hardware(self) -> Limits {
+        Limits {
+            is_hardware: true,
+            // In buffers, which are as large as a binding.
+            max_weights_bytes: self.max_binding_bytes.min(1 << 30),
+            // A rasteriser on the CPU runs 8 threads as one vector, and more of them one after the other, with all their
+            // registers in memory in between. Hardware wants 64.
+            workgroup_rows: 8,
+            // An H200 is 3 % faster with 128 MB than with 64.
+            chunk_bytes: self.max_binding_bytes.min(128 << 20) as usize,
+            // Where it puts threads is not promised.
+            broadcasts_between_threads: false,
+            ..self
+        }
+    }
+
     fn takes_workgroup(&self, threads: usize, bytes: usize) -> bool {
         threads <= self.max_workgroup_threads && bytes <= self.max_workgroup_bytes
     }

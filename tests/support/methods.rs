@@ -25,8 +25,7 @@ impl Family {
 
     /// What it may use of an adapter.
     pub fn limits(&self, limits: &Limits) -> Limits {
-        let broadcasts_between_threads = limits.broadcasts_between_threads && !self.is_hardware;
-        Limits { is_hardware: self.is_hardware, broadcasts_between_threads, ..*limits }
+        if self.is_hardware { limits.of_hardware() } else { *limits }
     }
 
     /// The choices for a network; where none of its methods can be taken, the first that can.

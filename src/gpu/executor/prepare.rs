@@ -88,9 +88,9 @@ impl GpuExecutor {
         let mut seen = HashSet::new();
         let all = self.plan.steps.iter().enumerate().flat_map(|(index, step)| iter::repeat(index).zip(step.launched()));
         let mut distinct: Vec<_> = all
-            .filter(|(_, dispatch)| seen.insert((dispatch.shader, dispatch.activation, self.written(dispatch).1)))
+            .filter(|(_, dispatch)| seen.insert((dispatch.shader, dispatch.activation, self.texels(dispatch))))
             .collect();
-        distinct.sort_by_cached_key(|(_, dispatch)| dispatch.shader.source(self.written(dispatch).1).len());
+        distinct.sort_by_cached_key(|(_, dispatch)| dispatch.shader.source(self.texels(dispatch)).len());
         let mut ordered = VecDeque::new();
         for (rank, dispatch) in distinct.into_iter().enumerate() {
             match rank % 2 {
@@ -151,7 +151,7 @@ impl GpuExecutor {
         let input = dispatch.slots.input.map(|slot| &self.slots[slot]);
         let kernel = dispatch.weights.map(|part| &kernels[&part]);
         let output = &self.slots[dispatch.slots.output];
-        let (written, texels) = self.written(dispatch);
+        let texels = self.texels(dispatch);
         let pipeline = self.context.pipeline(dispatch.shader, dispatch.activation, texels);
         let params = self.uniform(label, &dispatch.params);
         let pitches = (texels != Texels::Textures).then(|| {
@@ -159,6 +159,7 @@ impl GpuExecutor {
             self.uniform(label, [Some(output), input, kernel].map(pitch).as_flattened())
         });
         let [input, kernel] = [input, kernel].map(|texture| texture.map(Texture::to_read));
+        let output = output.to_write(texels);
         let channels = dispatch.shader.reads_channels().then(|| {
             let values = weights.channels(dispatch.weights.map(|part| part.quads));
             self.context.buffer(label, bytemuck::cast_slice(&values), wgpu::BufferUsages::STORAGE)
@@ -166,7 +167,7 @@ impl GpuExecutor {
         let resources = [
             Some(params.as_entire_binding()),
             input.as_ref().map(Binding::resource),
-            Some(written.resource()),
+            Some(output.resource()),
             kernel.as_ref().map(Binding::resource),
             channels.as_ref().map(|buffer| buffer.as_entire_binding()),
             self.pixels.as_ref().filter(|_| dispatch.shader == Shader::Preprocess).map(|b| b.as_entire_binding()),
@@ -184,9 +185,9 @@ impl GpuExecutor {
         Launch { pipeline, bindings, dispatch: dispatch.clone() }
     }
 
-    /// What a dispatch writes its output by, and where its shader has texels.
-    fn written(&self, dispatch: &Dispatch) -> (Binding, Texels) {
-        self.slots[dispatch.slots.output].to_write(self.context.device.limits().max_storage_buffer_binding_size)
+    /// Where a dispatch's shader has texels.
+    fn texels(&self, dispatch: &Dispatch) -> Texels {
+        self.slots[dispatch.slots.output].texels(self.context.device.limits().max_storage_buffer_binding_size)
     }
 
     fn uniform(&self, label: &str, words: &[u32]) -> wgpu::Buffer {
