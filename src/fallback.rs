@@ -65,7 +65,11 @@ impl FallbackExecutor {
                 FallbackExecutor::new(sample_len, Place::Cpu, Box::new(make), notice)
             }
             Device::Gpu(adapter) => {
-                let batch = adapter.plan(&network, batch)?.batch;
+                let batch = match adapter.plan(&network, batch) {
+                    // It is an error again where it is opened, and then there is somewhere else to go on.
+                    Err(Error::Device(_)) => batch.unwrap_or(1),
+                    plan => plan?.batch,
+                };
                 let (name, choices) = (adapter.describe(), adapter.choices().clone());
                 let mut first = Some(*adapter);
                 let make = move |place| match place {

@@ -15,17 +15,21 @@ use vgg_wgpu::fallback::{FallbackExecutor, Place};
 use vgg_wgpu::gpu::{self, Adapter, GpuExecutor};
 use vgg_wgpu::{Executor, Input};
 
+const DRIVER_LOSES: &str = "a_device_that_its_driver_loses_is_opened_anew";
+const DOES_NOT_FIT: &str = "what_does_not_fit_goes_on_on_the_cpu";
 const OUT_OF_MEMORY: &str = "a_gpu_out_of_memory_goes_on_with_smaller_batches";
 
 fn main() -> ExitCode {
     let skip = std::env::var_os("VGG_WGPU_SKIP_GPU_TESTS").is_some_and(|value| value == "1");
-    let tests: [(&str, fn()); 7] = [
+    let tests: [(&str, fn()); 9] = [
         ("the_gpu_computes_what_keras_does", the_gpu_computes_what_keras_does),
         ("it_does_with_texels_in_buffers_too", it_does_with_texels_in_buffers_too),
         ("the_gpu_writes_the_same_pixels_as_the_cpu", the_gpu_writes_the_same_pixels_as_the_cpu),
         ("verify_compares_layer_by_layer", verify_compares_layer_by_layer),
         ("plan_shows_shaders_and_the_least_time", plan_shows_shaders_and_the_least_time),
         ("a_lost_device_is_opened_anew", a_lost_device_is_opened_anew),
+        (DRIVER_LOSES, a_device_that_its_driver_loses_is_opened_anew),
+        (DOES_NOT_FIT, what_does_not_fit_goes_on_on_the_cpu),
         (OUT_OF_MEMORY, a_gpu_out_of_memory_goes_on_with_smaller_batches),
     ];
     let trials = tests.map(|(name, test)| {
@@ -33,8 +37,13 @@ fn main() -> ExitCode {
             test();
             Ok(())
         };
-        // A shell limits the memory of a rasteriser, not of hardware.
-        let ignored = skip || name == OUT_OF_MEMORY && is_hardware();
+        let ignored = skip
+            || match name {
+                // A shell limits the memory of a rasteriser, and its textures are limited, unlike hardware's buffers.
+                OUT_OF_MEMORY | DOES_NOT_FIT => is_hardware(),
+                DRIVER_LOSES => !cfg!(target_os = "linux"),
+                _ => false,
+            };
         Trial::test(name, run).with_ignored_flag(ignored)
     });
     libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
@@ -125,6 +134,54 @@ fn a_lost_device_is_opened_anew() {
     }
     let told = told.lock().unwrap();
     assert!(matches!(&told[..], [line] if line.contains("in batches of 2")), "{told:?}");
+}
+
+/// A Vulkan layer has each of the program's waits fail in turn, as a driver does whose GPU was reset.
+fn a_device_that_its_driver_loses_is_opened_anew() {
+    let fixture = cli_fixture::Fixture::new();
+    let layer = fixture.path("liblost_device.so");
+    let rustc = std::env::var("RUSTC").unwrap_or("rustc".into());
+    let compiled = assert_cmd::Command::new(rustc)
+        .args(["--edition", "2024", "--crate-type", "cdylib", "tests/lost_device/layer.rs", "-o"])
+        .arg(&layer)
+        .assert();
+    compiled.success();
+    let manifest = serde_json::json!({
+        "file_format_version": "1.1.0",
+        "layer": {
+            "name": "VK_LAYER_LOST_DEVICE", "type": "GLOBAL", "library_path": layer, "api_version": "1.3.0",
+            "implementation_version": "1", "description": "Loses the device",
+        },
+    });
+    fs::write(fixture.path("lost_device.json"), manifest.to_string()).unwrap();
+    fixture.extract(&["-o", "cpu.pkl"]).code(0);
+    let mut losses = 0;
+    // Of a small run there are not so many.
+    for wait in 1..=16 {
+        let arguments = "extract images --model pixels.json --weights untrained --device gpu --overwrite";
+        let run = assert_cmd::Command::new(assert_cmd::cargo::cargo_bin!("vgg-wgpu"))
+            .args(arguments.split(' '))
+            .current_dir(fixture.path(""))
+            .env("VK_LAYER_PATH", fixture.path(""))
+            .env("VK_INSTANCE_LAYERS", "VK_LAYER_LOST_DEVICE")
+            .env("LOSE_AT", wait.to_string())
+            .assert()
+            .code(0);
+        assert_eq!(fs::read(fixture.path("cpu.pkl")).unwrap(), fs::read(fixture.path("features.pkl")).unwrap());
+        losses += usize::from(String::from_utf8_lossy(&run.get_output().stderr).contains("the device was lost"));
+    }
+    assert!(losses >= 3, "only {losses} waits failed");
+}
+
+fn what_does_not_fit_goes_on_on_the_cpu() {
+    let fixture = cli_fixture::Fixture::new();
+    // A row of more texels than a rasteriser's texture has.
+    let model = fs::read_to_string(fixture.path("pixels.json")).unwrap().replace("4, 4, 3", "1, 32768, 3");
+    fs::write(fixture.path("wide.json"), model).unwrap();
+    let plan = ["plan", "--model", "wide.json", "--weights", "untrained"];
+    fixture.run(&plan).code(5).stderr(contains("cannot run the network"));
+    let extract = ["extract", "images", "--model", "wide.json", "--weights", "untrained", "--device", "gpu"];
+    fixture.run(&extract).code(0).stderr(contains("cannot run the network").and(contains("Going on on the CPU")));
 }
 
 /// Lavapipe's memory is the process's, and a shell can limit that. Batches of 64 take more than 1 GB here.

@@ -46,6 +46,12 @@ impl Adapter {
         self.info.device_type != wgpu::DeviceType::Cpu
     }
 
+    /// Whether it is a card of its own. Others may be so slow that a batch takes longer than the two seconds after which systems
+    /// take a GPU for hung.
+    pub(super) fn is_discrete(&self) -> bool {
+        self.info.device_type == wgpu::DeviceType::DiscreteGpu
+    }
+
     /// Lower is better: discrete, integrated, virtual, unknown, software.
     pub fn rank(&self) -> u8 {
         match self.info.device_type {

@@ -1,6 +1,8 @@
 //! A device that is open: its queue, its pipelines, and what goes wrong with it.
 
+use std::any::Any;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use super::adapter::{Adapter, FOR_RASTERISERS};
@@ -15,6 +17,8 @@ pub struct Context {
     workgroup_rows: usize,
     /// Where texels are.
     pub texels: Texels,
+    /// Whether a batch is submitted part by part.
+    pub submits_parts: bool,
     problem: Arc<Mutex<Option<String>>>,
     /// What was compiled, which lasts: plans use a shader many times, and a tuner has many plans.
     pipelines: Mutex<HashMap<(Shader, Activation, Texels), wgpu::ComputePipeline>>,
@@ -49,6 +53,7 @@ impl Context {
             queue,
             workgroup_rows: adapter.limits().workgroup_rows,
             texels: adapter.texels(),
+            submits_parts: !adapter.is_discrete(),
             problem,
             pipelines: Mutex::default(),
         })
@@ -72,10 +77,15 @@ impl Context {
         self.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None })
     }
 
+    /// wgpu has no error for a driver that says of a wait that the device is lost: it panics.
     fn poll(&self, what: wgpu::PollType) -> Result<()> {
-        let waited = self.device.poll(what);
+        let waited = catch_unwind(AssertUnwindSafe(|| self.device.poll(what)));
         self.check()?;
-        waited.map(drop).map_err(|problem| Error::Device(format!("the GPU does not answer: {problem}")))
+        match waited {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(problem)) => Err(failed(&format!("it does not answer: {problem}"))),
+            Err(panic) => Err(failed(message_of(panic.as_ref()))),
+        }
     }
 
     /// Commands to be submitted.
@@ -131,6 +141,11 @@ impl Context {
             cache: None,
         })
     }
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it cannot be waited for")
 }
 
 /// What a device's problem is to whoever runs the program.

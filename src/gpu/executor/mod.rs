@@ -1,11 +1,14 @@
 //! A plan on a device: textures, pipelines and bind groups made once; one encoder and one submission a batch.
 
 mod prepare;
+mod readback;
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
+
+use readback::Readback;
 
 use super::Adapter;
 use super::context::Context;
@@ -14,8 +17,8 @@ use super::texture::Texture;
 use super::weights::StepWeights;
 use crate::executor::{Executor, Input, batch_len};
 use crate::network::Node;
-use crate::plan::{Dispatch, Layout, Plan, TEXEL_BYTES, TextureSize, row_bytes};
-use crate::{Error, Network, Result, Tensor};
+use crate::plan::{Dispatch, Plan, TextureSize};
+use crate::{Network, Result, Tensor};
 
 /// Batches that may be under way: while one is read back, the next computes.
 const DEPTH: usize = 2;
@@ -32,8 +35,8 @@ pub struct GpuExecutor {
     slots: Vec<Texture>,
     pixels: Option<wgpu::Buffer>,
     steps: Vec<Launches>,
-    /// Where outputs are copied to, one for each batch under way.
-    readbacks: [wgpu::Buffer; DEPTH],
+    /// What outputs come back by, one for each batch under way.
+    readbacks: [Readback; DEPTH],
     pub(super) under_way: VecDeque<UnderWay>,
     submitted: usize,
 }
@@ -115,7 +118,7 @@ impl GpuExecutor {
         let pixels = plan
             .pixel_bytes
             .map(|bytes| context.buffer("vgg.pixels", &vec![0; bytes as usize], wgpu::BufferUsages::STORAGE));
-        let readbacks = [(); DEPTH].map(|()| readback(&context, plan.output().0, plan.batch));
+        let readbacks = [(); DEPTH].map(|()| Readback::new(&context, plan.output().0, plan.batch));
         Ok(GpuExecutor {
             network,
             plan,
@@ -221,21 +224,6 @@ impl GpuExecutor {
             pass.dispatch_workgroups(x, y, z);
         }
     }
-
-    /// What was copied to a buffer that is mapped.
-    fn read(&self, buffer: &wgpu::Buffer, layout: Layout, n: usize) -> Result<Tensor> {
-        let size = row_bytes(layout.width) * layout.height * layout.layers * n;
-        let lost = |problem: &dyn std::fmt::Display| Error::Device(format!("cannot read the GPU's results: {problem}"));
-        let mapped = buffer.get_mapped_range(..size as u64).map_err(|problem| lost(&problem))?;
-        let rows = mapped.chunks_exact(row_bytes(layout.width));
-        let texels: Vec<f32> = rows
-            .flat_map(|row| row[..layout.width * TEXEL_BYTES].chunks_exact(4))
-            .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("chunks of 4")))
-            .collect();
-        drop(mapped);
-        buffer.unmap();
-        Ok(Tensor::new(n, layout.shape, layout.unpack(n, &texels)))
-    }
 }
 
 /// The textures of a plan, larger by `guard`.
@@ -267,12 +255,16 @@ impl Executor for GpuExecutor {
         assert!(self.under_way.len() < DEPTH, "{DEPTH} batches are under way: collect the oldest first");
         let n = self.upload(input);
         let readback = self.submitted % DEPTH;
-        let (layout, slot) = self.plan.output();
         let mut encoder = self.context.encoder();
-        self.encode(&mut encoder, self.batch(), n, None);
-        self.slots[slot].copy_to(&mut encoder, &self.readbacks[readback], layout.texture(n));
-        let submission = self.context.queue.submit([encoder.finish()]);
-        map(&self.readbacks[readback]);
+        for steps in self.plan.parts() {
+            self.encode(&mut encoder, self.part(steps), n, None);
+            if self.context.submits_parts {
+                let commands = std::mem::replace(&mut encoder, self.context.encoder()).finish();
+                self.context.queue.submit([commands]);
+            }
+        }
+        let slot = &self.slots[self.plan.output().1];
+        let submission = self.readbacks[readback].submit(&self.context, encoder, slot, n);
         self.under_way.push_back(UnderWay { n, readback, submission });
         self.submitted += 1;
         self.context.check()
@@ -282,7 +274,7 @@ impl Executor for GpuExecutor {
         let UnderWay { n, readback, submission } = self.under_way.pop_front().expect("collect without submit");
         // Only for this batch: the next one goes on computing.
         self.context.wait_for(submission)?;
-        self.read(&self.readbacks[readback], self.plan.output().0, n)
+        self.readbacks[readback].read(n)
     }
 
     fn trace(&mut self, input: Input<'_>, visit: &mut dyn FnMut(&Node, Tensor) -> Result<()>) -> Result<()> {
@@ -291,31 +283,14 @@ impl Executor for GpuExecutor {
         for (index, step) in self.plan.steps.iter().enumerate() {
             let mut encoder = self.context.encoder();
             self.encode(&mut encoder, &self.steps[index].own, n, None);
-            let buffer = readback(&self.context, step.output, n);
-            self.slots[step.output_slot].copy_to(&mut encoder, &buffer, step.output.texture(n));
-            let submission = self.context.queue.submit([encoder.finish()]);
-            map(&buffer);
+            let mut readback = Readback::new(&self.context, step.output, n);
+            let submission = readback.submit(&self.context, encoder, &self.slots[step.output_slot], n);
             self.context.wait_for(submission)?;
-            let output = self.read(&buffer, step.output, n)?;
+            let output = readback.read(n)?;
             if let Some(node) = self.network.nodes[self.nodes_of(index..index + 1)].first() {
                 visit(node, output)?;
             }
         }
         Ok(())
     }
-}
-
-/// A buffer for `n` samples of a layout.
-fn readback(context: &Context, layout: Layout, n: usize) -> wgpu::Buffer {
-    context.device.create_buffer(&wgpu::BufferDescriptor {
-        label: Some("vgg.readback"),
-        size: (row_bytes(layout.width) * layout.height * layout.layers * n) as u64,
-        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-        mapped_at_creation: false,
-    })
-}
-
-/// Asks for the buffer to be readable once the device is done. That it could not be is told when it is read.
-fn map(buffer: &wgpu::Buffer) {
-    buffer.map_async(wgpu::MapMode::Read, .., |_| {});
 }
