@@ -61,7 +61,10 @@ impl StepWeights {
                 (4 * first..4 * (first + count)).map(|channel| bias.get(channel).copied().unwrap_or(0.0)).collect()
             }
             StepWeights::Channels(values) => values.clone(),
-            StepWeights::Zeros { channels } => vec![0.0; channels.next_multiple_of(4)],
+            StepWeights::Zeros { channels } => {
+                let count = quads.map_or(channels.div_ceil(4), |[_, count]| count);
+                vec![0.0; 4 * count]
+            }
             StepWeights::Preprocess(_) | StepWeights::Nothing => {
                 unreachable!("only shaders of ops with values for channels read any")
             }
