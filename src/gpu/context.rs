@@ -32,6 +32,8 @@ impl Context {
             // TIMESTAMP_QUERY is for timing layers.
             required_features: adapter.adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | FOR_RASTERISERS),
             required_limits: adapter.adapter.limits(),
+            // Buffers are made once, so that no time is saved by blocks of 256 MB for those to come.
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(adapter.adapter.request_device(&descriptor))
