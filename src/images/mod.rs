@@ -110,7 +110,8 @@ pub fn load_lenient(path: &Path) -> Result<RgbImage, ImageError> {
 }
 
 /// Decodes an encoded image, whatever its format, and converts it to RGB as Pillow's `convert("RGB")` does. An EXIF
-/// orientation is ignored, as Pillow and Keras ignore it. Of an animation the first frame counts.
+/// orientation is ignored, as Pillow and Keras ignore it; a TIFF is turned as it says, as Pillow turns it. Of an animation the
+/// first frame counts.
 pub fn decode(bytes: &[u8]) -> Result<RgbImage, ImageError> {
     decode_with(bytes, Rest::Refused)
 }

@@ -6,6 +6,7 @@
 
 use std::io::Cursor;
 
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::{Format, ImageError, RgbImage, check_size};
@@ -21,11 +22,17 @@ pub(super) fn decode(bytes: &[u8], format: Format) -> Result<RgbImage, ImageErro
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_ALLOCATION);
     reader.limits(limits);
-    let decoder = reader.into_decoder().map_err(image_error)?;
+    let mut decoder = reader.into_decoder().map_err(image_error)?;
     let (width, height) = decoder.dimensions();
-    let (width, height) = (width as usize, height as usize);
-    check_size(width, height)?;
-    let decoded = DynamicImage::from_decoder(decoder).map_err(image_error)?;
+    check_size(width as usize, height as usize)?;
+    // Pillow turns the images of this format alone.
+    let orientation = match format {
+        Format::Tiff => decoder.orientation().map_err(image_error)?,
+        _ => Orientation::NoTransforms,
+    };
+    let mut decoded = DynamicImage::from_decoder(decoder).map_err(image_error)?;
+    decoded.apply_orientation(orientation);
+    let (width, height) = (decoded.width() as usize, decoded.height() as usize);
     Ok(RgbImage::new(width, height, to_rgb(decoded)?))
 }
 
