@@ -33,15 +33,19 @@ pub(super) fn decode(bytes: &[u8], format: Format) -> Result<RgbImage, ImageErro
     let mut decoded = DynamicImage::from_decoder(decoder).map_err(image_error)?;
     decoded.apply_orientation(orientation);
     let (width, height) = (decoded.width() as usize, decoded.height() as usize);
-    Ok(RgbImage::new(width, height, to_rgb(decoded)?))
+    Ok(RgbImage::new(width, height, to_rgb(decoded, bytes, format)?))
 }
 
 /// Pillow's `convert("RGB")`: alpha is dropped, not composited. Pillow keeps the high byte of each colour of 16 bits, but
 /// the value of a 16-bit gray, up to 255.
-fn to_rgb(image: DynamicImage) -> Result<Vec<u8>, ImageError> {
+fn to_rgb(image: DynamicImage, file: &[u8], format: Format) -> Result<Vec<u8>, ImageError> {
     let high = |value: u16| (value >> 8) as u8;
+    let clipped = |value: u16| value.min(255) as u8;
     Ok(match image {
-        DynamicImage::ImageLuma16(image) => image.pixels().flat_map(|pixel| [pixel.0[0].min(255) as u8; 3]).collect(),
+        DynamicImage::ImageLuma16(image) => image.pixels().flat_map(|pixel| [clipped(pixel.0[0]); 3]).collect(),
+        DynamicImage::ImageLumaA16(image) if is_gray_png(file, format) => {
+            image.pixels().flat_map(|pixel| [clipped(pixel.0[0]); 3]).collect()
+        }
         DynamicImage::ImageLumaA16(image) => image.pixels().flat_map(|pixel| [high(pixel.0[0]); 3]).collect(),
         DynamicImage::ImageRgb16(image) => image.pixels().flat_map(|pixel| pixel.0.map(high)).collect(),
         DynamicImage::ImageRgba16(image) => {
@@ -53,6 +57,13 @@ fn to_rgb(image: DynamicImage) -> Result<Vec<u8>, ImageError> {
         | DynamicImage::ImageRgba8(_) => image.into_rgb8().into_raw(),
         other => return Err(ImageError::Unsupported(format!("pixels of type {:?}", other.color()))),
     })
+}
+
+/// Whether it is a PNG of grays. Where it names a transparent one, the `image` crate gives it an alpha channel.
+fn is_gray_png(file: &[u8], format: Format) -> bool {
+    /// Where a PNG's header says what kind of colours it has, of which grays are 0.
+    const COLOR_TYPE: usize = 25;
+    format == Format::Png && file.get(COLOR_TYPE) == Some(&0)
 }
 
 /// A WebP file shorter than its header says was truncated; the decoder notices only where pixels are missing.
