@@ -8,6 +8,7 @@ use std::io::Cursor;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use tiff::tags::Tag;
 
 use super::{Format, ImageError, RgbImage, check_size};
 
@@ -47,6 +48,12 @@ fn to_rgb(image: DynamicImage, file: &[u8], format: Format) -> Result<Vec<u8>, I
             image.pixels().flat_map(|pixel| [clipped(pixel.0[0]); 3]).collect()
         }
         DynamicImage::ImageLumaA16(image) => image.pixels().flat_map(|pixel| [high(pixel.0[0]); 3]).collect(),
+        DynamicImage::ImageRgba8(image) if is_premultiplied(file, format) => {
+            image.pixels().flat_map(|pixel| divide_by_alpha(pixel.0)).collect()
+        }
+        DynamicImage::ImageRgba16(image) if is_premultiplied(file, format) => {
+            image.pixels().flat_map(|pixel| divide_by_alpha(pixel.0.map(high))).collect()
+        }
         DynamicImage::ImageRgb16(image) => image.pixels().flat_map(|pixel| pixel.0.map(high)).collect(),
         DynamicImage::ImageRgba16(image) => {
             image.pixels().flat_map(|pixel| [pixel.0[0], pixel.0[1], pixel.0[2]].map(high)).collect()
@@ -64,6 +71,21 @@ fn is_gray_png(file: &[u8], format: Format) -> bool {
     /// Where a PNG's header says what kind of colours it has, of which grays are 0.
     const COLOR_TYPE: usize = 25;
     format == Format::Png && file.get(COLOR_TYPE) == Some(&0)
+}
+
+/// Whether it is a TIFF whose colours are multiplied by their alpha.
+fn is_premultiplied(file: &[u8], format: Format) -> bool {
+    const ASSOCIATED_ALPHA: u16 = 1;
+    let extra_samples = || tiff::decoder::Decoder::new(Cursor::new(file))?.find_tag_unsigned_vec(Tag::ExtraSamples);
+    format == Format::Tiff && matches!(extra_samples(), Ok(Some(samples)) if samples.first() == Some(&ASSOCIATED_ALPHA))
+}
+
+/// The colour that was multiplied by its alpha, as Pillow's `unpackRGBa` has it.
+fn divide_by_alpha([red, green, blue, alpha]: [u8; 4]) -> [u8; 3] {
+    [red, green, blue].map(|color| match alpha {
+        0 => 0,
+        alpha => (u32::from(color) * 255 / u32::from(alpha)).min(255) as u8,
+    })
 }
 
 /// A WebP file shorter than its header says was truncated; the decoder notices only where pixels are missing.
