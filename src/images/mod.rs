@@ -4,6 +4,7 @@
 pub mod dataset;
 pub mod decoder;
 pub mod format;
+mod gif;
 mod jpeg;
 mod mend;
 mod raster;
