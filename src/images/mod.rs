@@ -1,6 +1,7 @@
 //! Images as the Python script this replaces would have fed them: Pillow's pixels, its conversion to RGB and its
 //! resizing, to the bit.
 
+mod bmp;
 pub mod dataset;
 pub mod decoder;
 pub mod format;

@@ -10,20 +10,21 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use tiff::tags::Tag;
 
-use super::{Format, ImageError, RgbImage, check_size, gif};
+use super::{Format, ImageError, RgbImage, bmp, check_size, gif};
 
 /// The most bytes a decoder may allocate: 16-bit RGBA of the largest image, 1.4 GB, fits.
 const MAX_ALLOCATION: u64 = 3 << 29;
 
 pub(super) fn decode(bytes: &[u8], format: Format) -> Result<RgbImage, ImageError> {
     match format {
+        Format::Bmp => bmp::decode(bytes),
         Format::Gif => gif::decode(bytes),
         _ => decode_as_is(bytes, format),
     }
 }
 
 /// What the `image` crate makes of a file, as RGB.
-fn decode_as_is(bytes: &[u8], format: Format) -> Result<RgbImage, ImageError> {
+pub(super) fn decode_as_is(bytes: &[u8], format: Format) -> Result<RgbImage, ImageError> {
     if format == Format::WebP {
         check_riff_length(bytes)?;
     }

@@ -2,12 +2,7 @@
 
 use super::{size_of_rows, truncated_headers, u16_at, u32_at};
 use crate::images::ImageError;
-
-/// The header of OS/2, whose sizes have 16 bits.
-const CORE_HEADER_BYTES: u32 = 12;
-
-/// Of the header before all others.
-const FILE_HEADER_BYTES: usize = 14;
+use crate::images::bmp::{CORE_HEADER_BYTES, FILE_HEADER_BYTES};
 
 /// 256 colours of 4 bytes.
 const MAX_PALETTE_BYTES: usize = 1024;

@@ -38,12 +38,12 @@ fn truncated_headers() -> ImageError {
 }
 
 /// The little-endian number at `at`.
-fn u16_at(bytes: &[u8], at: usize) -> Result<u16, ImageError> {
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> Result<u16, ImageError> {
     let field = bytes.get(at..).and_then(|rest| rest.first_chunk());
     field.map(|&field| u16::from_le_bytes(field)).ok_or_else(truncated_headers)
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Result<u32, ImageError> {
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Result<u32, ImageError> {
     let field = bytes.get(at..).and_then(|rest| rest.first_chunk());
     field.map(|&field| u32::from_le_bytes(field)).ok_or_else(truncated_headers)
 }
