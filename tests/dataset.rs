@@ -46,6 +46,8 @@ fn junk_is_skipped_and_images_are_found_by_name_or_content() {
         ("wrong.txt", PNG_SIGNATURE),
         ("phone.heic", b""),
         ("notes.txt", b"text"),
+        ("people.csv", b"BMI,age\n22.5,41\n"),
+        ("short.csv", b"BM\n"),
         ("Thumbs.db", b"\xd0\xcf\x11\xe0"),
         (".DS_Store", b""),
         ("._photo.jpg", b"\0\x05\x16\x07"),
@@ -63,6 +65,8 @@ fn junk_is_skipped_and_images_are_found_by_name_or_content() {
             "Thumbs.db: no JPEG, PNG, BMP, GIF, WebP or TIFF file",
             "folder.jpg: a folder (--key relpath looks into folders)",
             "notes.txt: no JPEG, PNG, BMP, GIF, WebP or TIFF file",
+            "people.csv: no JPEG, PNG, BMP, GIF, WebP or TIFF file",
+            "short.csv: no JPEG, PNG, BMP, GIF, WebP or TIFF file",
         ]
     );
     assert!(dataset.skipped.iter().all(|(_, reason)| !reason.is_failure()));
