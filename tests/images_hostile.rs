@@ -58,8 +58,13 @@ fn no_mutated_image_panics_takes_long_or_takes_much_memory() {
         let original = &originals[seed % originals.len()];
         let mut bytes = mutate(original, seed as u64);
         repair_png_checksums(&mut bytes);
-        let (result, elapsed, peak) = decode(&bytes, seed % 2 == 1);
+        let is_lenient = seed % 2 == 1;
+        let (result, mut elapsed, peak) = decode(&bytes, is_lenient);
         let image = result.as_ref().ok();
+        if elapsed > max_time(image) {
+            // Whatever else the machine did may have taken the time; hardly twice.
+            elapsed = decode(&bytes, is_lenient).1;
+        }
         if let Err(error) = &result {
             assert!(!error.to_string().contains("gave up"), "seed {seed}: a decoder panicked: {error}");
         }
