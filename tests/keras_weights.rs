@@ -14,7 +14,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 /// Different storage of the same values.
-const READABLE: [&str; 12] = [
+const READABLE: [&str; 14] = [
     "plain",
     "big_endian",
     "compact",
@@ -27,6 +27,8 @@ const READABLE: [&str; 12] = [
     "v114_dense",
     "v114_early_chunks",
     "v114_one_chunk",
+    "windows_layers",
+    "windows_dependencies",
 ];
 
 /// What is found when a file is opened, with words of the error.

@@ -12,12 +12,18 @@ use crate::Result;
 use crate::keras::architecture::Architecture;
 use crate::keras::layer::LayerKind;
 
-/// The stored layers that have weights, in the order of the architecture's.
-pub fn layers(architecture: &Architecture, file: &Arc<Hdf5>, container: &Group) -> Result<Vec<StoredLayer>> {
+/// The stored layers that have weights, in the order of the architecture's. They are those groups of `container` whose
+/// names begin with `prefix`.
+pub fn layers(
+    architecture: &Architecture,
+    file: &Arc<Hdf5>,
+    container: &Group,
+    prefix: &str,
+) -> Result<Vec<StoredLayer>> {
     let groups = container.groups().map_err(|problem| file.error(problem))?;
     let mut numbered: HashMap<&str, Vec<(u64, StoredLayer)>> = HashMap::new();
     for group in &groups {
-        let Some((class, number)) = class_and_number(group) else { continue };
+        let Some((class, number)) = group.strip_prefix(prefix).and_then(class_and_number) else { continue };
         let tensors = tensors(file, container, group)?;
         if !tensors.is_empty() {
             numbered.entry(class).or_default().push((number, StoredLayer { name: group.clone(), tensors }));

@@ -29,19 +29,26 @@ pub fn parameters(architecture: &Architecture, file: Arc<Hdf5>) -> Result<Vec<Ve
     let root = file.root();
     let groups = root.groups().map_err(|problem| file.error(problem))?;
     let has = |name: &str| groups.iter().any(|group| group == name);
+    let begins = |prefix: &str| groups.iter().any(|group| group.starts_with(prefix));
     let attributes = file.attributes(&root)?;
     if attributes.contains_key("nb_layers") {
         return Err(file.error("weights of Keras 0.3 or older are not supported: save them with Keras 1 or later"));
     }
     let legacy = |group: Group| legacy_parameters(architecture, &file, group);
+    let keras_3 = |container: Group, prefix: &str| {
+        let stored = keras3::layers(architecture, &file, &container, prefix)?;
+        bind(architecture, &file, stored, |_| Conversion::None)
+    };
+    let containers = ["layers", "_layer_checkpoint_dependencies"];
     if file.strings(&root, "layer_names")?.is_some() {
         legacy(root)
     } else if has("model_weights") {
         legacy(root.group("model_weights").map_err(|problem| file.error(problem))?)
-    } else if let Some(container) = ["layers", "_layer_checkpoint_dependencies"].into_iter().find(|name| has(name)) {
-        let group = root.group(container).map_err(|problem| file.error(problem))?;
-        let stored = keras3::layers(architecture, &file, &group)?;
-        bind(architecture, &file, stored, |_| Conversion::None)
+    } else if let Some(container) = containers.into_iter().find(|name| has(name)) {
+        keras_3(root.group(container).map_err(|problem| file.error(problem))?, "")
+    } else if let Some(prefix) = containers.map(|name| format!("{name}\\")).iter().find(|prefix| begins(prefix)) {
+        // tf.keras on Windows: for HDF5 the backslash is a letter, and `layers\conv2d` one name in the root group.
+        keras_3(root, prefix)
     } else {
         let list = groups.join(", ");
         Err(file.error(format!(
