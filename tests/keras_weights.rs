@@ -243,6 +243,27 @@ fn archives_that_keras_did_not_write() {
     assert_refused(Model::open(Some(&file), None), &file, &["damaged .keras archive"]);
 }
 
+/// As Keras's `load_weights`, which never looks at it: the layers of the architecture that is given may be other ones.
+#[test]
+fn a_whole_model_s_own_architecture_need_not_be_supported_for_its_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let keras = folder.path().join("small.keras");
+    let h5 = fs::read(weights("plain")).unwrap();
+    archive(&keras, &[("config.json", b"{}"), ("model.weights.h5", &h5)], CompressionMethod::Stored);
+    load(&open(&keras).unwrap()).unwrap();
+    assert_refused(Model::open(Some(&keras), None), &keras, &["not a Keras architecture"]);
+
+    let whole = folder.path().join("model.h5");
+    let fixtures = Fixture::all();
+    let fixture = fixtures.iter().find(|fixture| fixture.stem.ends_with("keras-3/mini_vgg_functional")).unwrap();
+    let mut bytes = fs::read(fixture.path("model.h5")).unwrap();
+    let class = bytes.windows(12).position(|bytes| bytes == b"MaxPooling2D").unwrap();
+    bytes[class..class + 12].copy_from_slice(b"MaxPooling9D");
+    fs::write(&whole, bytes).unwrap();
+    load(&Model::open(Some(&fixture.path("json")), Some(&whole)).unwrap()).unwrap();
+    assert_refused(Model::open(None, Some(&whole)), &whole, &["MaxPooling9D", "not supported"]);
+}
+
 fn archive(path: &Path, entries: &[(&str, &[u8])], compression: CompressionMethod) {
     let mut archive = ZipWriter::new(File::create(path).unwrap());
     for (name, content) in entries {

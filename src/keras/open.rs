@@ -32,25 +32,23 @@ impl Model {
     /// that is VGG16's, in Keras's cache, where `fetch` puts them. Where there are none, the error names every place.
     pub fn open(model: Option<&Path>, weights: Option<&Path>) -> Result<Model> {
         let model = match (model, weights) {
-            (Some(path), _) => Some(Opened::open(path)?),
+            (Some(path), _) => Some((path, Opened::open(path)?)),
             (None, Some(path)) => match Opened::open(path)? {
-                whole @ Opened::Whole { .. } => Some(whole),
+                whole @ Opened::Whole { .. } => Some((path, whole)),
                 Opened::Weights(_) | Opened::Architecture(_) => None,
             },
             (None, None) => None,
         };
         let architecture = match model {
-            Some(Opened::Whole { architecture, weights: own }) => {
+            Some((model, Opened::Whole { config, weights: own })) => {
+                let architecture = architecture(&config, model)?;
                 return match weights {
                     Some(path) if !same_file(&own.origin, path) => with_weights(architecture, path),
-                    _ => {
-                        let path = architecture.file.clone();
-                        bind(architecture, own, path)
-                    }
+                    _ => bind(architecture, own, model),
                 };
             }
-            Some(Opened::Architecture(architecture)) => architecture,
-            Some(Opened::Weights(file)) => {
+            Some((path, Opened::Architecture(config))) => architecture(&config, path)?,
+            Some((_, Opened::Weights(file))) => {
                 return Err(
                     file.error("weights without an architecture; give them as --weights, and a JSON as --model")
                 );
@@ -72,7 +70,7 @@ impl Architecture {
     /// The architecture in a JSON file or a whole model.
     pub fn open(path: &Path) -> Result<Architecture> {
         match Opened::open(path)? {
-            Opened::Architecture(architecture) | Opened::Whole { architecture, .. } => Ok(architecture),
+            Opened::Architecture(config) | Opened::Whole { config, .. } => architecture(&config, path),
             Opened::Weights(file) => {
                 Err(file.error("weights only; an architecture was expected: a Keras JSON, or a whole model"))
             }
@@ -80,26 +78,16 @@ impl Architecture {
     }
 }
 
-/// What a file turned out to be.
+/// What a file turned out to be. A whole model may be opened for its weights alone, so `config` is the text of the
+/// architecture, not yet understood.
 enum Opened {
-    Architecture(Architecture),
+    Architecture(String),
     Weights(Hdf5),
-    Whole { architecture: Architecture, weights: Hdf5 },
+    Whole { config: String, weights: Hdf5 },
 }
 
 impl Opened {
     fn open(path: &Path) -> Result<Opened> {
-        let mut opened = Opened::read(path)?;
-        match &mut opened {
-            Opened::Architecture(architecture) | Opened::Whole { architecture, .. } => {
-                architecture.file = Some(path.to_owned());
-            }
-            Opened::Weights(_) => {}
-        }
-        Ok(opened)
-    }
-
-    fn read(path: &Path) -> Result<Opened> {
         let read = |problem| Error::io("read the model", path)(problem);
         let origin = path.display().to_string();
         // Asked before opening, because opening a named pipe waits for its writer.
@@ -111,12 +99,16 @@ impl Opened {
         let mut start = Vec::new();
         Read::by_ref(&mut file).take(8).read_to_end(&mut start).map_err(read)?;
         if start.starts_with(&hdf5::SIGNATURE) {
-            return Opened::hdf5(Hdf5::open(Region::new(file, 0, metadata.len()), origin)?);
+            let file = Hdf5::open(Region::new(file, 0, metadata.len()), origin)?;
+            return Ok(match file.string(&file.root(), "model_config")? {
+                None => Opened::Weights(file),
+                Some(config) => Opened::Whole { config, weights: file },
+            });
         }
         if start.starts_with(&archive::SIGNATURE) {
             let archive = archive::open(path)?;
             let weights = Hdf5::open(archive.weights, format!("{origin}/{WEIGHTS_ENTRY}"))?;
-            return Ok(Opened::Whole { architecture: Architecture::from_json(&archive.config, &origin)?, weights });
+            return Ok(Opened::Whole { config: archive.config, weights });
         }
         if metadata.len() > MAX_JSON_BYTES || !start.trim_ascii_start().starts_with(b"{") {
             let (len, start) = (metadata.len(), start.escape_ascii());
@@ -126,35 +118,32 @@ impl Opened {
             );
             return Err(Error::model(origin, problem));
         }
-        let text = std::fs::read_to_string(path).map_err(read)?;
-        Ok(Opened::Architecture(Architecture::from_json(&text, &origin)?))
+        Ok(Opened::Architecture(std::fs::read_to_string(path).map_err(read)?))
     }
+}
 
-    fn hdf5(file: Hdf5) -> Result<Opened> {
-        let config = file.string(&file.root(), "model_config")?;
-        Ok(match config {
-            None => Opened::Weights(file),
-            Some(config) => {
-                Opened::Whole { architecture: Architecture::from_json(&config, &file.origin)?, weights: file }
-            }
-        })
-    }
+/// The architecture in the text `config` of the file `path`.
+fn architecture(config: &str, path: &Path) -> Result<Architecture> {
+    let mut architecture = Architecture::from_json(config, &path.display().to_string())?;
+    architecture.file = Some(path.to_owned());
+    Ok(architecture)
 }
 
 fn with_weights(architecture: Architecture, path: &Path) -> Result<Model> {
     match Opened::open(path)? {
-        Opened::Weights(file) | Opened::Whole { weights: file, .. } => bind(architecture, file, Some(path.to_owned())),
-        Opened::Architecture(found) => {
-            Err(Error::model(found.origin, "an architecture; weights were expected: .h5, .weights.h5 or .keras"))
+        Opened::Weights(file) | Opened::Whole { weights: file, .. } => bind(architecture, file, path),
+        Opened::Architecture(_) => {
+            let problem = "an architecture; weights were expected: .h5, .weights.h5 or .keras";
+            Err(Error::model(path.display().to_string(), problem))
         }
     }
 }
 
-fn bind(architecture: Architecture, file: Hdf5, path: Option<PathBuf>) -> Result<Model> {
+fn bind(architecture: Architecture, file: Hdf5, path: &Path) -> Result<Model> {
     let origin = file.origin.clone();
     let parameters = weights::parameters(&architecture, Arc::new(file))?;
     let mut model = Model::new(architecture, parameters, origin);
-    model.weights_file = path;
+    model.weights_file = Some(path.to_owned());
     Ok(model)
 }
 
