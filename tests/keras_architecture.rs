@@ -99,6 +99,21 @@ fn the_built_in_vgg16_is_the_course_s() {
     assert_eq!(written_by_keras.params(), 138_357_544);
 }
 
+/// `to_json()` returns text, of which `json.dump(model.to_json(), file)` makes one JSON string.
+#[test]
+fn an_architecture_may_be_a_string_in_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.json");
+    for fixture in Fixture::all() {
+        fs::write(&path, Value::String(fixture.json()).to_string()).unwrap();
+        let architecture = Architecture::open(&path).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(architecture.layers, fixture.architecture().layers);
+    }
+    fs::write(&path, "\"{\\\"class_name").unwrap();
+    let error = Architecture::open(&path).unwrap_err().to_string();
+    assert!(error.contains("not a Keras architecture"), "{error}");
+}
+
 #[test]
 fn to_json_loses_nothing() {
     let fixtures = Fixture::all().into_iter().map(|fixture| fixture.json());

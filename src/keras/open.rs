@@ -110,7 +110,9 @@ impl Opened {
             let weights = Hdf5::open(archive.weights, format!("{origin}/{WEIGHTS_ENTRY}"))?;
             return Ok(Opened::Whole { config: archive.config, weights });
         }
-        if metadata.len() > MAX_JSON_BYTES || !start.trim_ascii_start().starts_with(b"{") {
+        // A JSON begins with a brace, or with a quotation mark where it is a string that holds the JSON.
+        let json = start.trim_ascii_start().first().is_some_and(|first| b"{\"".contains(first));
+        if !json || metadata.len() > MAX_JSON_BYTES {
             let (len, start) = (metadata.len(), start.escape_ascii());
             let problem = format!(
                 "neither a Keras JSON nor an HDF5 file nor a .keras archive: {len} bytes that begin with \"{start}\". \

@@ -64,7 +64,9 @@ impl Architecture {
     /// [`Error::Model`] for everything that is not understood completely: it names the layer and its class.
     pub fn from_json(text: &str, origin: &str) -> Result<Architecture> {
         let problem = |problem| Error::model(origin, problem);
-        let model: ModelJson = serde_json::from_str(text)
+        // `json.dump(model.to_json(), file)` makes one JSON string of it.
+        let unwrapped = serde_json::from_str::<String>(text);
+        let model: ModelJson = serde_json::from_str(unwrapped.as_deref().unwrap_or(text))
             .map_err(|error| problem(format!("not a Keras architecture, as model.to_json() writes it: {error}")))?;
         let class = match model.class_name.as_str() {
             "Sequential" => ModelClass::Sequential,
