@@ -26,6 +26,10 @@ fn main() -> ExitCode {
             trials.push(Trial::test(name, move || check(&backend, &case)).with_ignored_flag(ignored));
         }
     }
+    for case in cases::cpu_only() {
+        let cpu = backends().remove(0);
+        trials.push(Trial::test(format!("{}/{}", cpu.name, case.name), move || check(&cpu, &case)));
+    }
     for case in cases::all() {
         trials.push(Trial::test(format!("cpu_threads/{}", case.name), move || check_threads(&case)));
     }

@@ -14,7 +14,7 @@ pub enum Padding {
 pub struct Window {
     /// Size of the window.
     pub kernel: [usize; 2],
-    /// Step between windows.
+    /// Step between windows; where there is only one, no larger than the map.
     pub stride: [usize; 2],
     /// Padding above and to the left of the map.
     pub before: [usize; 2],
@@ -40,6 +40,8 @@ impl Window {
                 }
             }
         }
+        // A step out of the map is never made, but buffers are sized by it.
+        let stride = [stride[0].min(input[0]), stride[1].min(input[1])];
         Some(Window { kernel, stride, before, output })
     }
 
@@ -52,8 +54,7 @@ impl Window {
     /// index in the kernel; those in the padding are left out.
     pub fn covered(&self, axis: usize, position: usize, input: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
         let (start, before) = (position * self.stride[axis], self.before[axis]);
-        (0..self.kernel[axis])
-            .filter_map(move |tap| Some((tap, (start + tap).checked_sub(before)?)))
-            .filter(move |&(_, position)| position < input)
+        let inside = before.saturating_sub(start)..self.kernel[axis].min((before + input).saturating_sub(start));
+        inside.map(move |tap| (tap, start + tap - before))
     }
 }

@@ -94,7 +94,7 @@ fn images() -> Vec<Spec> {
     specs
 }
 
-/// Kernels, strides and paddings, kernels larger than the map among them.
+/// Kernels, strides and paddings, kernels and strides larger than the map among them.
 fn windows() -> Vec<Spec> {
     let mut specs = Vec::new();
     for kernel in [[1, 1], [2, 2], [3, 3], [5, 5], [7, 7], [3, 5]] {
@@ -104,6 +104,10 @@ fn windows() -> Vec<Spec> {
             }
         }
         specs.push(Spec { size: [2, 3], kernel, ..BASE });
+    }
+    for padding in [Padding::Same, Padding::Valid] {
+        specs.push(Spec { stride: [1_000_000_000; 2], padding, ..BASE });
+        specs.push(Spec { stride: [20, 16], padding, ..BASE });
     }
     specs.push(Spec { size: [3, 3], padding: Padding::Valid, ..BASE });
     specs.push(Spec { size: [4, 6], padding: Padding::Valid, n: 3, ..BASE });

@@ -67,7 +67,12 @@ impl Case {
     }
 }
 
-/// Every case.
+/// Cases that no GPU computes.
+pub fn cpu_only() -> Vec<Case> {
+    pool2d::huge()
+}
+
+/// Every other case.
 pub fn all() -> Vec<Case> {
     [conv2d::cases(), pool2d::cases(), dense::cases(), elementwise::cases(), networks::cases()].concat()
 }

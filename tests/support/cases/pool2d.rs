@@ -18,12 +18,22 @@ pub fn cases() -> Vec<Case> {
             cases.push(case(kind, [2, 2], [2, 2], Padding::Valid, [28, 28, 64], n));
         }
         cases.push(case(kind, [2, 2], [2, 2], Padding::Same, [1, 1, 4], 3));
+        for padding in [Padding::Same, Padding::Valid] {
+            cases.push(case(kind, [3, 3], [1_000_000_000; 2], padding, [5, 7, 3], 2));
+        }
+        cases.push(case(kind, [200, 300], [2, 2], Padding::Same, [5, 7, 3], 2));
         // Global: one window as large as the map.
         for [h, w, c] in [[7, 7, 512], [5, 3, 6], [1, 1, 9]] {
             cases.push(case(kind, [h, w], [1, 1], Padding::Valid, [h, w, c], 2));
         }
     }
     cases
+}
+
+/// Windows with more taps than a shader's loop may have steps, nearly all of them in the padding.
+pub fn huge() -> Vec<Case> {
+    let huge = |kind| case(kind, [1 << 29; 2], [2, 2], Padding::Same, [5, 7, 3], 2);
+    vec![huge(PoolKind::Max), huge(PoolKind::Average)]
 }
 
 fn case(
