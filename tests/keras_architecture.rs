@@ -155,6 +155,35 @@ fn a_functional_model_may_list_its_layers_in_any_order() {
     }
 }
 
+/// Keras 1.0.0 to 1.0.2 had no `bias=`: there always was one.
+#[test]
+fn without_a_word_on_it_a_layer_has_a_bias() {
+    let mut model = fixture("keras-1.2-tensorflow", "mini_vgg");
+    let read = |model: &Value| Architecture::from_json(&model.to_string(), "model.json").unwrap();
+    let expected = read(&model);
+    for layer in model["config"].as_array_mut().unwrap() {
+        layer["config"].as_object_mut().unwrap().remove("bias");
+    }
+    assert_eq!(read(&model), expected);
+}
+
+#[test]
+fn keras_1_names_the_sides_that_are_padded() {
+    let mut model = fixture("keras-1.2-tensorflow", "every_layer");
+    let mut padded = |padding: Value| {
+        model["config"][0]["config"]["padding"] = padding;
+        Architecture::from_json(&model.to_string(), "model.json").map(|model| model.layers[0].kind.clone())
+    };
+    let padding = [[1, 0], [0, 3]];
+    let expected = LayerKind::ZeroPadding2D { padding };
+    assert_eq!(padded(json!({"top_pad": 1, "right_pad": 3})).unwrap(), expected);
+    assert_eq!(padded(json!({"top_pad": 1, "bottom_pad": 0, "left_pad": 0, "right_pad": 3})).unwrap(), expected);
+    for unknown in [json!({"top": 1}), json!([1, 2, 3]), json!([])] {
+        let error = padded(unknown).unwrap_err().to_string();
+        assert!(error.contains("its padding is none of"), "{error}");
+    }
+}
+
 fn fixture(generation: &str, model: &str) -> Value {
     let stem = format!("{generation}/{model}");
     let fixture = Fixture::all().into_iter().find(|fixture| fixture.stem.ends_with(&stem)).unwrap();

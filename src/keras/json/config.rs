@@ -203,7 +203,7 @@ struct ActivationConfig {
     activation: Option<ActivationName>,
 }
 
-/// The names after `alias` are Keras 1's.
+/// The names after `alias` are Keras 1's. Before 1.0.3 neither this nor Dense has a `bias`: there always is one.
 #[derive(Deserialize)]
 struct Conv2DConfig {
     #[serde(alias = "nb_filter")]
@@ -218,7 +218,7 @@ struct Conv2DConfig {
     dilation_rate: Option<Pair>,
     groups: Option<usize>,
     #[serde(alias = "bias")]
-    use_bias: bool,
+    use_bias: Option<bool>,
     activation: Option<ActivationName>,
 }
 
@@ -237,7 +237,7 @@ fn conv2d(config: &Value) -> Result<LayerKind, String> {
         kernel,
         stride: config.strides.0,
         padding: config.padding.into(),
-        use_bias: config.use_bias,
+        use_bias: config.use_bias.unwrap_or(true),
         activation: config.activation.into(),
     })
 }
@@ -270,18 +270,26 @@ struct ZeroPadding2DConfig {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "its padding is none of p, [rows, columns], [[top, bottom], [left, right]]")]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "its padding is none of p, [rows, columns], [[top, bottom], [left, right]]"
+)]
 enum Border {
     All(usize),
     Symmetric([usize; 2]),
     Sides([[usize; 2]; 2]),
     /// Keras 1: top, bottom, left, right.
     Listed([usize; 4]),
-    /// Keras 1, too.
+    /// Keras 1, too; 0 where a side is not named.
     Named {
+        #[serde(default)]
         top_pad: usize,
+        #[serde(default)]
         bottom_pad: usize,
+        #[serde(default)]
         left_pad: usize,
+        #[serde(default)]
         right_pad: usize,
     },
 }
@@ -304,13 +312,13 @@ struct DenseConfig {
     #[serde(alias = "output_dim")]
     units: usize,
     #[serde(alias = "bias")]
-    use_bias: bool,
+    use_bias: Option<bool>,
     activation: Option<ActivationName>,
 }
 
 fn dense(config: &Value) -> Result<LayerKind, String> {
     let DenseConfig { units, use_bias, activation } = typed(config)?;
-    Ok(LayerKind::Dense { units, use_bias, activation: activation.into() })
+    Ok(LayerKind::Dense { units, use_bias: use_bias.unwrap_or(true), activation: activation.into() })
 }
 
 /// Keras 1 has neither `center` nor `scale`: both are always there.
