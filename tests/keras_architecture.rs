@@ -235,6 +235,25 @@ fn what_is_not_supported_is_refused_by_name() {
     refused("every_layer", &["epsilon"], set(3, "epsilon", json!(-0.5)));
 }
 
+/// Keras writes what module a class is of; 3.0 also gives its own classes a registered name.
+#[test]
+fn a_class_of_its_author_s_own_is_refused_whatever_its_name() {
+    let named = |module: Value| {
+        move |model: &mut Value| {
+            model["config"]["layers"][1]["module"] = module;
+            model["config"]["layers"][1]["registered_name"] = json!("Conv2D");
+        }
+    };
+    for module in [Value::Null, json!("__main__"), json!("keras_course.layers")] {
+        refused("mini_vgg", &["conv2d (Conv2D)", "its author's own"], named(module));
+    }
+    for module in ["keras.layers", "keras.src.layers.convolutional.conv2d", "tf_keras.src.layers"] {
+        let mut model = fixture("keras-3", "mini_vgg");
+        named(json!(module))(&mut model);
+        Architecture::from_json(&model.to_string(), "model.json").unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
 #[test]
 fn a_model_without_a_fixed_input_size_is_refused_with_the_remedy() {
     refused("mini_vgg", &["(None, None, None, 3)", "Input((224, 224, 3))"], |model| {
@@ -276,9 +295,17 @@ fn a_functional_model_must_be_one_chain() {
         *value.pointer_mut(&history(1)).unwrap() = json!("fc1");
     });
     refused(model, &["fc1", "same name"], |value| value["config"]["layers"][8]["name"] = json!("fc1"));
-    refused(model, &["fc1 (Dense)", "training=True"], |value| {
-        value["config"]["layers"][7]["inbound_nodes"][0]["kwargs"]["training"] = json!(true);
-    });
+    let training = |training: Value| {
+        move |model: &mut Value| model["config"]["layers"][7]["inbound_nodes"][0]["kwargs"]["training"] = training
+    };
+    for value in [json!(true), json!(1), json!(1.0), json!("yes")] {
+        refused(model, &["fc1 (Dense)", "training=True"], training(value));
+    }
+    for value in [json!(false), json!(0), Value::Null] {
+        let mut accepted = fixture("keras-3", model);
+        training(value)(&mut accepted);
+        Architecture::from_json(&accepted.to_string(), "model.json").unwrap_or_else(|error| panic!("{error}"));
+    }
 }
 
 #[test]

@@ -42,6 +42,7 @@ struct LayerJson {
     class_name: String,
     config: Value,
     name: Option<String>,
+    module: Option<String>,
     registered_name: Option<String>,
     #[serde(default)]
     inbound_nodes: Value,
@@ -109,6 +110,14 @@ impl LayerJson {
         self.name.as_deref().or_else(in_config).unwrap_or("(unnamed)")
     }
 
+    /// The registered name of a class that is not Keras's, though it may be called as one is. Keras 3.0 registers its own
+    /// classes, too, in modules of its own; a class that its author registered has a package and `>` in its name.
+    fn own_class(&self) -> Option<&str> {
+        let module = self.module.as_deref().unwrap_or_default();
+        let in_keras = ["keras.", "tf_keras."].iter().any(|package| module.starts_with(package));
+        self.registered_name.as_deref().filter(|name| !in_keras || name.contains('>'))
+    }
+
     /// `problem` with the layer it is about.
     fn problem(&self, problem: impl std::fmt::Display) -> String {
         format!("layer {} ({}): {problem}", self.name(), self.class_name)
@@ -117,7 +126,7 @@ impl LayerJson {
 
 impl LayerSpec {
     fn read(layer: LayerJson) -> Result<LayerSpec, String> {
-        if let Some(registered) = layer.registered_name.as_ref().filter(|name| name.contains('>')) {
+        if let Some(registered) = layer.own_class() {
             return Err(layer.problem(format!("a class of its author's own ({registered}) cannot be run")));
         }
         let kind = config::read_kind(&layer.class_name, &layer.config).map_err(|problem| layer.problem(problem))?;
