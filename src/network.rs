@@ -104,10 +104,11 @@ impl Lowering {
                 self.push(layer, Op::ZeroPad2d(ZeroPad2d { top, bottom, left, right }));
             }
             LayerKind::Flatten { channels_first } => {
-                if channels_first && matches!(self.shape, Shape::Map { .. }) {
-                    self.channels_first = Some(self.shape);
-                }
-                if matches!(self.shape, Shape::Map { .. }) {
+                if let Shape::Map { h, w, c } = self.shape {
+                    // Of one pixel, or of one channel, both orders are the same.
+                    if channels_first && h * w > 1 && c > 1 {
+                        self.channels_first = Some(self.shape);
+                    }
                     self.push(layer, Op::Flatten);
                 }
             }
