@@ -221,6 +221,21 @@ fn threads_that_the_system_refuses_are_an_error() {
     refused.stderr(contains("cannot start a thread to decode images").and(contains("panicked").not()));
 }
 
+/// Weights from a file are never larger than the file; those that are made can be of any size that an architecture has.
+#[cfg(target_os = "linux")]
+#[test]
+fn untrained_weights_that_no_memory_holds_are_an_error() {
+    let fixture = Fixture::new();
+    let dense = r#""}}, {"class_name": "Dense", "config": {"name": "wide", "units": 17179869184}}]}}"#;
+    let pixels = fs::read_to_string(fixture.path("pixels.json")).unwrap();
+    fs::write(fixture.path("wide.json"), pixels.replace("\"}}]}}", dense)).unwrap();
+    let mut shell = assert_cmd::Command::new("sh");
+    shell.args(["-c", "ulimit -v 4000000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_vgg-wgpu"), "extract", "images"]);
+    shell.args(["--model", "wide.json", "--weights", "untrained", "--layer", "wide", "--device", "cpu"]);
+    let refused = shell.current_dir(fixture.path("")).assert().code(6);
+    refused.stderr(contains("824633720832 values").and(contains("more memory")));
+}
+
 #[test]
 fn a_reader_that_has_gone_is_no_failure() {
     let fixture = Fixture::new();

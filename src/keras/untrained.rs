@@ -8,7 +8,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::architecture::Architecture;
 use super::model::Model;
 use crate::parameter::ParameterSource;
-use crate::{Parameter, Result};
+use crate::{Error, Parameter, Result};
 
 /// A model with fresh weights: Glorot-uniform kernels (Glorot and Bengio 2010, Keras's default), everything else constant.
 /// Each parameter has a stream of its own, so a seed gives the same values on every machine and in whatever order they are
@@ -56,16 +56,23 @@ impl Initializer {
 
 impl ParameterSource for Initializer {
     fn load(&self, len: usize) -> Result<Vec<f32>> {
-        Ok(match *self {
-            Initializer::Constant(value) => vec![value; len],
+        let mut values = Vec::new();
+        values.try_reserve_exact(len).map_err(|_| {
+            let problem =
+                format!("there is no memory for a weight of {len} values: it takes more memory, or smaller layers");
+            Error::model(self.origin(), problem)
+        })?;
+        match *self {
+            Initializer::Constant(value) => values.resize(len, value),
             Initializer::Uniform { limit, seed, stream } => {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 rng.set_stream(stream);
                 // The upper 24 bits are all that an f32 in [0, 1) holds; the middle of each step keeps the mean at 0.
                 let value = |bits: u32| ((f64::from(bits >> 8) + 0.5) / f64::from(1 << 23) - 1.0) * limit;
-                (0..len).map(|_| value(rng.next_u32()) as f32).collect()
+                values.extend((0..len).map(|_| value(rng.next_u32()) as f32));
             }
-        })
+        }
+        Ok(values)
     }
 
     fn origin(&self) -> String {
