@@ -143,7 +143,8 @@ impl Dataset {
     }
 }
 
-/// Lists the images of a folder. Two images with one key, no image at all, and a path that is no folder are errors.
+/// Lists the images of a folder. Two images with one key, no image at all, a path that is no folder, and a list that breaks
+/// off are errors.
 pub fn scan(folder: &Path, key: KeyKind) -> Result<Dataset> {
     let metadata = fs::metadata(folder).map_err(Error::io("read the folder of images", folder))?;
     if !metadata.is_dir() {
@@ -227,12 +228,14 @@ fn key_of(path: &Path, folder: &Path, key: KeyKind) -> Option<String> {
     }
 }
 
-/// What could not be listed, or the error that ends the scan where that is the folder itself.
+/// What could not be listed, or the error that ends the scan where that is the folder itself, or a list that breaks off: how
+/// many images are missing then, nobody knows.
 fn unreadable(folder: &Path, error: walkdir::Error) -> Result<(PathBuf, SkipReason)> {
     let path = error.path().unwrap_or(folder).to_owned();
-    let depth = error.depth();
+    // What an error is about has a name, but for the next entry of a list.
+    let ends_the_scan = error.depth() == 0 || error.path().is_none();
     let source = error.into_io_error().unwrap_or_else(|| io::Error::other("a loop of links"));
-    if depth == 0 {
+    if ends_the_scan {
         Err(Error::io("read the folder of images", path)(source))
     } else {
         Ok((path, SkipReason::Unreadable(source)))
