@@ -146,6 +146,15 @@ mod signals {
     }
 
     #[test]
+    fn told_to_stop_after_a_restart_it_says_that_another_would_throw_all_away() {
+        let runs = Runs::new(200);
+        let child = runs.start(&["--restart"], 50_000);
+        signal(&child, "INT");
+        let said = String::from_utf8(end(child).stderr).unwrap();
+        assert!(said.contains("; the same command without --restart goes on with the rest"), "{said}");
+    }
+
+    #[test]
     fn told_twice_it_stops_at_once_and_can_still_go_on() {
         let runs = Runs::new(200);
         let expected = runs.undisturbed();

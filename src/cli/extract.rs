@@ -119,6 +119,10 @@ impl ExtractArgs {
         }
     }
 
+    fn command_that_goes_on(&self) -> &'static str {
+        if self.restart { "the same command without --restart" } else { "the same command" }
+    }
+
     /// Whether an output that exists may be replaced.
     fn may_replace(&self) -> bool {
         self.overwrite || self.resume
@@ -188,7 +192,7 @@ impl Work<'_> {
                 .spawn_scoped(scope, open)
                 .map_err(|source| Error::Thread { purpose: "read the weights", source })?;
             let mut journal = self.open_journal(model)?;
-            let computed = self.compute(&mut journal, executor).inspect_err(|_| say_kept(&journal, self.dataset));
+            let computed = self.compute(&mut journal, executor).inspect_err(|_| self.say_kept(&journal));
             let (extraction, device) = computed?;
             Ok((journal, extraction, device))
         })
@@ -237,8 +241,17 @@ impl Work<'_> {
     fn finish(&self, journal: Journal, extraction: &Extraction) -> Result<Digest> {
         let path = journal.path().to_owned();
         finish(journal, self.dataset, extraction, self.files, self.args.may_replace(), self.stop).inspect_err(|_| {
-            say_always(&format!("all features are kept in {}: none has to be computed again", path.display()));
+            let command = self.args.command_that_goes_on();
+            say_always(&format!("all features are kept in {}: {command} computes none again", path.display()));
         })
+    }
+
+    fn say_kept(&self, journal: &Journal) {
+        if journal.done() > 0 {
+            let (done, total, path) = (journal.done(), self.dataset.images.len(), journal.path().display());
+            let command = self.args.command_that_goes_on();
+            say_always(&format!("{done} of {total} images are kept in {path}; {command} goes on with the rest"));
+        }
     }
 
     fn say_reused(&self, journal: &Journal, interrupted: usize, finished: usize) {
@@ -272,13 +285,6 @@ impl Work<'_> {
             }
         }
         journal.add_session(now)
-    }
-}
-
-fn say_kept(journal: &Journal, dataset: &Dataset) {
-    if journal.done() > 0 {
-        let (done, total, path) = (journal.done(), dataset.images.len(), journal.path().display());
-        say_always(&format!("{done} of {total} images are kept in {path}; the same command goes on with the rest"));
     }
 }
 
