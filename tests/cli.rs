@@ -138,6 +138,22 @@ fn json_prints_the_summary_to_stdout() {
     }
 }
 
+/// macOS does not create such names.
+#[cfg(target_os = "linux")]
+#[test]
+fn json_shows_an_output_whose_name_is_not_unicode() {
+    use std::os::unix::ffi::OsStrExt;
+    let fixture = Fixture::new();
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9.pkl");
+    let extract = ["extract", "images", "--model", "pixels.json", "--weights", "untrained", "--device", "cpu", "-o"];
+    for (arguments, field) in [(&extract[..], "output"), (&["inspect"], "file")] {
+        let mut command = assert_cmd::Command::cargo_bin("vgg-wgpu").unwrap();
+        let run = command.current_dir(fixture.path("")).args(arguments).arg(name).arg("--json").assert().code(0);
+        let json: serde_json::Value = serde_json::from_slice(&run.get_output().stdout).unwrap();
+        assert_eq!(json[field], "caf\u{fffd}.pkl");
+    }
+}
+
 #[test]
 fn decoding_threads_and_batches_do_not_change_the_output() {
     let fixture = Fixture::new();

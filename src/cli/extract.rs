@@ -3,7 +3,6 @@
 use std::fmt::{Display, Write as _};
 use std::num::NonZero;
 use std::panic::resume_unwind;
-use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
@@ -29,7 +28,7 @@ struct Summary<'a> {
     computed: usize,
     failed: Vec<FailedImage<'a>>,
     passed_over: usize,
-    output: &'a Path,
+    output: String,
     output_bytes: u64,
     output_blake3: String,
     layer: &'a str,
@@ -326,7 +325,7 @@ fn summarise<'a>(
         computed: extraction.computed,
         failed: failed.collect(),
         passed_over: passed_over(work.dataset),
-        output: &work.files.features,
+        output: work.files.features.display().to_string(),
         output_bytes: output.bytes,
         output_blake3: output.blake3,
         layer: &identity.layer,
@@ -342,7 +341,7 @@ fn summarise<'a>(
 impl Display for Summary<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Summary { images, computed, output_bytes, seconds, images_per_second, device, .. } = self;
-        let (failed, output) = (self.failed.len(), self.output.display());
+        let (failed, output) = (self.failed.len(), &self.output);
         let reused = if computed < images { format!(", {computed} of them computed now") } else { String::new() };
         writeln!(
             f,

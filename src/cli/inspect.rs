@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 use vgg_wgpu::Result;
@@ -20,7 +20,7 @@ const MAX_PROVENANCE_BYTES: u64 = 1 << 16;
 /// As `--json` prints it.
 #[derive(Debug, Serialize)]
 struct Report {
-    file: PathBuf,
+    file: String,
     file_bytes: u64,
     entries: usize,
     dtype: &'static str,
@@ -77,7 +77,7 @@ pub fn run(args: InspectArgs) -> Result<Outcome> {
 fn read(path: &Path) -> Result<Report> {
     let mut reader = FeaturesReader::open(path)?;
     let mut report = Report {
-        file: path.to_owned(),
+        file: path.display().to_string(),
         file_bytes: reader.file_bytes(),
         entries: 0,
         dtype: "float32",
@@ -149,7 +149,7 @@ impl Report {
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Report { entries, dtype, shape, nan_values, infinite_values, all_zero_entries, .. } = self;
-        writeln!(f, "file:        {}, {} bytes", self.file.display(), self.file_bytes)?;
+        writeln!(f, "file:        {}, {} bytes", self.file, self.file_bytes)?;
         writeln!(f, "entries:     {entries}, {dtype}, of shape {shape:?}")?;
         writeln!(f, "values:      {nan_values} NaN, {infinite_values} infinite; {all_zero_entries} entries all zero")?;
         let sorted = if self.keys_sorted { "yes, so none occurs twice" } else { "no" };
