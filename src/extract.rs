@@ -97,7 +97,7 @@ pub fn extract(
     let pending = journal.pending();
     let decoding = Decoding { size, filter: options.filter, lenient: options.lenient };
     // Decoded images that may wait: enough that a batch is ready while another computes.
-    let waiting = executor.max_batch() + options.threads;
+    let waiting = executor.max_batch().saturating_add(options.threads).min(pending.len());
     let decoding_time = AtomicU64::new(0);
     // Before the workers start: its clock counts their time.
     let run = Run::new(dataset, executor, journal, options, stop, observe);

@@ -170,6 +170,14 @@ fn decoding_threads_and_batches_do_not_change_the_output() {
 }
 
 #[test]
+fn a_batch_may_be_larger_than_any_memory() {
+    let fixture = Fixture::new();
+    for batch in [1_000_000_000, usize::MAX] {
+        fixture.extract(&["--batch", &batch.to_string(), "--overwrite"]).code(0);
+    }
+}
+
+#[test]
 fn devices_says_what_auto_takes() {
     Fixture::new().run(&["devices"]).code(0).stdout(contains("auto takes: "));
 }
