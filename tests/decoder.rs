@@ -4,7 +4,7 @@
 mod cli_fixture;
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -176,4 +176,24 @@ fn one_that_takes_too_long_ends_itself() {
     }
     let output = decoder.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(124));
+}
+
+/// As where the whole run was stopped for a while: the time in which nobody takes the pixels is not the image's.
+#[test]
+fn one_whose_answer_is_not_read_for_long_is_still_there() {
+    let image = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/photos/photo_0000.jpg")).unwrap();
+    let mut decoder = Command::new(env!("CARGO_BIN_EXE_vgg-wgpu"));
+    decoder.args(["decode", "--max-seconds", "1"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut decoder = decoder.spawn().unwrap();
+    // More than a pipe holds.
+    let decoding = r#"{"size":[300,300],"filter":"nearest","lenient":false}"#;
+    let mut input = decoder.stdin.take().unwrap();
+    writeln!(input, "{{\"decoding\":{decoding},\"bytes\":{}}}", image.len()).unwrap();
+    input.write_all(&image).unwrap();
+    drop(input);
+    std::thread::sleep(Duration::from_secs(2));
+    let mut answer = Vec::new();
+    decoder.stdout.take().unwrap().read_to_end(&mut answer).unwrap();
+    assert!(decoder.wait().unwrap().success());
+    assert_eq!(answer.len(), "{\"Ok\":null}\n".len() + 300 * 300 * 3);
 }

@@ -157,9 +157,10 @@ pub fn serve(input: impl Read, mut output: impl Write, max_seconds: u64) -> io::
             Ok(pixels) => set_message(&mut answer, &Ok::<(), ImageError>(()), &pixels)?,
             Err(error) => set_message(&mut answer, &Err::<(), ImageError>(error), &[])?,
         }
+        // Whoever reads the answer may be stopped for as long as its user likes.
+        watch.turn();
         output.write_all(&answer)?;
         output.flush()?;
-        watch.turn();
     }
     Ok(())
 }
