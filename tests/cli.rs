@@ -260,6 +260,24 @@ fn untrained_weights_that_no_memory_holds_are_an_error() {
     refused.stderr(contains("824633720832 values").and(contains("more memory")));
 }
 
+/// Files of 900 MB, which take no room on the disk, in an address space of 1 GB.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_no_memory_holds_costs_itself_only() {
+    let fixture = Fixture::new();
+    for (name, signature) in [("big.png", &b"\x89PNG\r\n\x1a\n"[..]), ("zeros.png", b"")] {
+        let path = fixture.path("images").join(name);
+        fs::write(&path, signature).unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_len(900_000_000).unwrap();
+    }
+    let mut shell = assert_cmd::Command::new("sh");
+    shell.args(["-c", "ulimit -v 1000000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_vgg-wgpu"), "extract", "images"]);
+    shell.args(["--model", "pixels.json", "--weights", "untrained", "--device", "cpu", "--threads", "2"]);
+    let failures = contains("big.png: too large: no memory for its 900000000 bytes").and(contains("zeros.png: not an"));
+    shell.current_dir(fixture.path("")).assert().code(3).stderr(failures);
+    assert_eq!(read_features(&fixture.path("features.pkl")), ["a", "b", "c"]);
+}
+
 #[test]
 fn a_reader_that_has_gone_is_no_failure() {
     let fixture = Fixture::new();

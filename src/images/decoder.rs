@@ -86,14 +86,13 @@ struct Process {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-    request: Vec<u8>,
 }
 
 impl Process {
     fn start(mut command: Command) -> io::Result<Process> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (input, output) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
-        Ok(Process { child, input, output: BufReader::new(output), request: Vec::new() })
+        Ok(Process { child, input, output: BufReader::new(output) })
     }
 
     fn is_alive(&mut self) -> bool {
@@ -102,8 +101,7 @@ impl Process {
 
     /// The outer error is that of a process that has ended, or makes no sense.
     fn ask(&mut self, decoding: Decoding, bytes: &[u8]) -> io::Result<Result<Vec<u8>, ImageError>> {
-        set_message(&mut self.request, &Request { decoding, bytes: bytes.len() as u64 }, bytes)?;
-        self.input.write_all(&self.request)?;
+        write_message(&mut self.input, &Request { decoding, bytes: bytes.len() as u64 }, bytes)?;
         let line = read_line(&mut self.output)?.ok_or(io::ErrorKind::UnexpectedEof)?;
         match serde_json::from_str::<Result<(), ImageError>>(&line)? {
             Err(error) => Ok(Err(error)),
@@ -147,20 +145,20 @@ pub fn serve(input: impl Read, mut output: impl Write, max_seconds: u64) -> io::
         let watch = watch.clone();
         move || watch.end_process_after(max_seconds)
     });
-    let (mut bytes, mut answer) = (Vec::new(), Vec::new());
     while let Some(line) = read_line(&mut input)? {
         let request: Request = serde_json::from_str(&line)?;
-        bytes.clear();
+        // For each anew: one large file must not keep its memory to the end.
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(request.bytes as usize)?;
         input.by_ref().take(request.bytes).read_to_end(&mut bytes)?;
         watch.turn();
-        match request.decoding.pixels(&bytes) {
-            Ok(pixels) => set_message(&mut answer, &Ok::<(), ImageError>(()), &pixels)?,
-            Err(error) => set_message(&mut answer, &Err::<(), ImageError>(error), &[])?,
-        }
+        let decoded = request.decoding.pixels(&bytes);
         // Whoever reads the answer may be stopped for as long as its user likes.
         watch.turn();
-        output.write_all(&answer)?;
-        output.flush()?;
+        match decoded {
+            Ok(pixels) => write_message(&mut output, &Ok::<(), ImageError>(()), &pixels)?,
+            Err(error) => write_message(&mut output, &Err::<(), ImageError>(error), &[])?,
+        }
     }
     Ok(())
 }
@@ -188,13 +186,13 @@ impl Watch {
     }
 }
 
-/// `head` as a line of JSON, and `rest`: one message, in memory that is kept, because each write wakes its reader.
-fn set_message(message: &mut Vec<u8>, head: &impl Serialize, rest: &[u8]) -> io::Result<()> {
-    message.clear();
-    serde_json::to_writer(&mut *message, head)?;
-    message.push(b'\n');
-    message.extend_from_slice(rest);
-    Ok(())
+/// `head` as a line of JSON, then `rest`, which may be large and is not copied.
+fn write_message(to: &mut impl Write, head: &impl Serialize, rest: &[u8]) -> io::Result<()> {
+    let mut line = serde_json::to_vec(head)?;
+    line.push(b'\n');
+    to.write_all(&line)?;
+    to.write_all(rest)?;
+    to.flush()
 }
 
 /// The next line, or nothing at the end.
@@ -218,9 +216,7 @@ mod tests {
     fn requests_are_answered_in_their_order_with_pixels_or_reasons() {
         let (mut requests, mut answers) = (Vec::new(), Vec::new());
         for bytes in [&photo()[..], b"hello", b"", &photo()] {
-            let mut message = Vec::new();
-            set_message(&mut message, &Request { decoding: DECODING, bytes: bytes.len() as u64 }, bytes).unwrap();
-            requests.extend(message);
+            write_message(&mut requests, &Request { decoding: DECODING, bytes: bytes.len() as u64 }, bytes).unwrap();
         }
         serve(&requests[..], &mut answers, MAX_SECONDS).unwrap();
         let mut answers = &answers[..];

@@ -30,6 +30,9 @@ pub const MAX_PIXELS: u64 = 178_956_970;
 /// The largest file that is read, in bytes. More than the uncompressed pixels of [`MAX_PIXELS`] at 3 bytes each.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
 
+/// How many first bytes of a file are read before the rest: a signature, or enough to show what the file is instead.
+const START_BYTES: usize = 16;
+
 /// What becomes of a file whose end is missing or whose middle is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rest {
@@ -80,7 +83,7 @@ pub enum ImageError {
     /// The file is truncated or its content contradicts itself.
     #[error("damaged: {0}")]
     Damaged(String),
-    /// More bytes than [`MAX_FILE_BYTES`] or more pixels than [`MAX_PIXELS`].
+    /// More bytes than [`MAX_FILE_BYTES`] or than there is memory for, or more pixels than [`MAX_PIXELS`].
     #[error("too large: {0}")]
     TooLarge(String),
     /// The process that decoded it ended without an answer: a signal, or more than [`decoder::MAX_SECONDS`].
@@ -148,7 +151,7 @@ fn check_size(width: usize, height: usize) -> Result<(), ImageError> {
     }
 }
 
-/// The content of a file, of at most [`MAX_FILE_BYTES`].
+/// The content of a file that begins as an image does, of at most [`MAX_FILE_BYTES`].
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
     // Asked before opening, because opening a named pipe waits for its writer.
     let metadata = fs::metadata(path)?;
@@ -158,9 +161,18 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
     if metadata.len() > MAX_FILE_BYTES {
         return Err(ImageError::TooLarge(format!("{} bytes; the limit is {MAX_FILE_BYTES} bytes", metadata.len())));
     }
-    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    let mut file = File::open(path)?;
+    let mut bytes = Vec::new();
+    // What is no image by its first bytes is read no further.
+    file.by_ref().take(START_BYTES as u64).read_to_end(&mut bytes)?;
+    if Format::of_content(&bytes).is_none() {
+        return Err(not_an_image(&bytes));
+    }
+    bytes
+        .try_reserve_exact(metadata.len() as usize)
+        .map_err(|_| ImageError::TooLarge(format!("no memory for its {} bytes", metadata.len())))?;
     // A file that is still growing is read to the limit, no further.
-    File::open(path)?.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -168,7 +180,7 @@ fn not_an_image(bytes: &[u8]) -> ImageError {
     if bytes.is_empty() {
         return ImageError::Damaged("the file is empty".to_owned());
     }
-    let start = bytes[..bytes.len().min(16)].escape_ascii();
+    let start = bytes[..bytes.len().min(START_BYTES)].escape_ascii();
     ImageError::NotAnImage(format!("it starts with \"{start}\", as no {} file does", Format::LIST))
 }
 
