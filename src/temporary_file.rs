@@ -40,8 +40,16 @@ pub(crate) fn remove_leftovers(path: &Path) -> io::Result<()> {
 
 /// Waits until the names in the folder of `path` are on the disk: what is renamed is there after a power loss only then.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
     // Windows does not open folders, and writes names to its log by itself.
-    if cfg!(unix) { fs::File::open(folder_of(path))?.sync_all() } else { Ok(()) }
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match fs::File::open(folder_of(path)).and_then(|folder| folder.sync_all()) {
+        // Some file systems sync no folders, and some folders can be written and not opened: nothing more can be done.
+        Err(e) if matches!(e.kind(), InvalidInput | PermissionDenied | Unsupported) => Ok(()),
+        synced => synced,
+    }
 }
 
 fn prefix(path: &Path) -> OsString {

@@ -38,3 +38,16 @@ fn a_list_of_images_that_breaks_off_ends_the_run() {
         assert!(runs.features() == before);
     }
 }
+
+#[test]
+fn an_output_is_written_without_links_locks_and_synced_folders() {
+    let runs = Runs::new(3);
+    let expected = runs.undisturbed();
+    for feature in ["links", "locks", "fsync of folders"] {
+        let output = run_without(&runs, feature, &[]);
+        assert!(output.status.success(), "{feature}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(runs.features() == expected, "{feature}");
+        assert_eq!(runs.files(), ["features.pkl", "features.provenance.jsonl", "odd_disk.so"], "{feature}");
+        runs.remove_outputs();
+    }
+}

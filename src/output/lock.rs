@@ -21,7 +21,7 @@ pub(super) fn lock(path: &Path) -> Result<File> {
             return Err(busy("another process is computing this output; wait for it, or choose another with -o"));
         }
         // A file system without locks: what remains is to trust that there is one process.
-        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+        Err(TryLockError::Error(error)) if is_without_locks(&error) => {}
         Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
     }
     // Between the two steps the process that held it may have finished and deleted it.
@@ -29,6 +29,15 @@ pub(super) fn lock(path: &Path) -> Result<File> {
         Ok(()) => Ok(file),
         Err(_) => Err(busy("another process has just finished this output; run the command again")),
     }
+}
+
+fn is_without_locks(error: &io::Error) -> bool {
+    // What NFS gives where the server's lock daemon does not run.
+    #[cfg(unix)]
+    let no_daemon = error.raw_os_error() == Some(libc::ENOLCK);
+    #[cfg(not(unix))]
+    let no_daemon = false;
+    no_daemon || error.kind() == io::ErrorKind::Unsupported
 }
 
 /// An error where `path` leads to `file` no longer. What is written to a file whose disk was unmounted by force may succeed

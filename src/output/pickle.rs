@@ -14,7 +14,7 @@ use crate::{Error, Result, temporary_file};
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, PersistError};
 
 /// What every array shares, by its place in the unpickler's memo: MEMOIZE numbers from 0, in the prologue's order.
 #[derive(Clone, Copy)]
@@ -99,7 +99,7 @@ impl FeaturesWriter {
         let FeaturesWriter { path, file, overwrite, written, .. } = self;
         let file = file.into_inner().map_err(|e| e.into_error()).map_err(Error::io("write", &path))?;
         file.as_file().sync_all().map_err(Error::io("write to the disk", &path))?;
-        let persisted = if overwrite { file.persist(&path) } else { file.persist_noclobber(&path) };
+        let persisted = if overwrite { file.persist(&path) } else { put_where_nothing_is(file, &path) };
         match persisted {
             Ok(_) => {}
             Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => return Err(already_exists(&path)),
@@ -120,6 +120,16 @@ impl FeaturesWriter {
         self.written.update(&self.record);
         result.map_err(Error::io("write", &self.path))
     }
+}
+
+/// Gives a file its name unless that is taken. A file system that cannot do both in one step does one after the other.
+fn put_where_nothing_is(file: NamedTempFile, path: &Path) -> Result<fs::File, PersistError> {
+    let is_free = || matches!(fs::symlink_metadata(path), Err(e) if e.kind() == io::ErrorKind::NotFound);
+    file.persist_noclobber(path).or_else(|e| match e.error.kind() {
+        io::ErrorKind::AlreadyExists => Err(e),
+        _ if is_free() => e.file.persist(path),
+        _ => Err(e),
+    })
 }
 
 /// Whether an output may be put at `path`, so that a run that must fail does so before it computes anything.
