@@ -374,6 +374,10 @@ fn inspect_shows_where_the_features_came_from() {
     let provenance = fixture.path("features.provenance.jsonl");
     fs::write(&provenance, "{\"weights\": \"mine.h5\", \"layer\": \"fc2\"}\n{\"key\": \"a\"}\n").unwrap();
     fixture.run(&["inspect"]).code(0).stdout(contains(r#"layer: "fc2""#).and(contains(r#"weights: "mine.h5""#)));
+    // As of an output that was brought up to date many hundred times.
+    let long = format!("{{\"sessions\": \"{}\", \"layer\": \"fc2\"}}\n", "s".repeat(100_000));
+    fs::write(&provenance, long).unwrap();
+    fixture.run(&["inspect"]).code(0).stdout(contains(r#"layer: "fc2""#));
     fs::write(&provenance, "[1, 2]\n").unwrap();
     fixture.run(&["inspect"]).code(3).stdout(contains("features.provenance.jsonl").and(contains("no JSON object")));
 }

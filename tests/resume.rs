@@ -359,6 +359,17 @@ fn a_finished_output_is_brought_up_to_date() {
 }
 
 #[test]
+fn a_run_that_computes_nothing_is_not_among_those_that_did() {
+    let runs = Runs::new(3);
+    fs::write(runs.image("broken.jpg"), "broken").unwrap();
+    runs.run(&[]).code(3);
+    for _ in 0..3 {
+        runs.run(&["--resume"]).code(3);
+        assert_eq!(runs.lines("features.provenance.jsonl")[0]["sessions"].as_array().unwrap().len(), 1);
+    }
+}
+
+#[test]
 fn an_output_of_unknown_provenance_is_not_resumed() {
     let runs = Runs::new(4);
     runs.run(&[]).code(0);

@@ -213,7 +213,7 @@ impl Work<'_> {
         self.say_reused(journal, interrupted, finished);
         let (mut executor, line) = executor.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         args.say(line);
-        self.add_session(journal, executor.as_ref())?;
+        self.begin_session(journal, executor.as_ref());
 
         let mode = if args.quiet { ProgressMode::Quiet } else { ProgressMode::Auto };
         let lost = self.dataset.skipped.len() - passed_over(self.dataset);
@@ -269,9 +269,9 @@ impl Work<'_> {
     }
 
     /// Notes who computes, and says where others have before: on another device features differ in their last bits.
-    fn add_session(&self, journal: &mut Journal, executor: &dyn Executor) -> Result<()> {
+    fn begin_session(&self, journal: &mut Journal, executor: &dyn Executor) {
         if journal.pending().is_empty() {
-            return Ok(());
+            return;
         }
         let now = Session::now(executor);
         if let Some(then) = journal.sessions().last() {
@@ -283,7 +283,7 @@ impl Work<'_> {
                 ));
             }
         }
-        journal.add_session(now)
+        journal.begin_session(now);
     }
 }
 

@@ -8,14 +8,13 @@ use std::path::Path;
 use serde::Serialize;
 use vgg_wgpu::Result;
 use vgg_wgpu::output::FeaturesReader;
+use vgg_wgpu::output::provenance::MAX_LINE_BYTES;
 
 use super::args::InspectArgs;
 use super::exit::Outcome;
 
 /// How many keys are shown.
 const FIRST_KEYS: usize = 5;
-/// The most of a provenance file's first line that is read.
-const MAX_PROVENANCE_BYTES: u64 = 1 << 16;
 
 /// As `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -171,7 +170,7 @@ fn first_line(path: &Path) -> Result<Option<serde_json::Map<String, serde_json::
         return Ok(None);
     }
     let mut start = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_PROVENANCE_BYTES).read_to_end(&mut start));
+    let read = File::open(path).and_then(|file| file.take(MAX_LINE_BYTES).read_to_end(&mut start));
     read.map_err(|error| format!("cannot be read: {error}"))?;
     let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
     serde_json::from_slice(line).map(Some).map_err(|error| format!("its first line is no JSON object: {error}"))

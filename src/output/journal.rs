@@ -37,6 +37,8 @@ pub struct Journal {
     identity: Identity,
     values: usize,
     sessions: Vec<Session>,
+    /// Who writes from now on, until there are features of theirs.
+    begun: Option<Session>,
     /// For each image of the dataset, the record that holds its features.
     images: Vec<Option<Located>>,
     /// Image records in the file, superseded ones included.
@@ -77,6 +79,7 @@ impl Journal {
             identity,
             values,
             sessions: Vec::new(),
+            begun: None,
             images: vec![None; dataset.images.len()],
             records: 0,
             cut_bytes: 0,
@@ -133,7 +136,12 @@ impl Journal {
         self.images[position].map(|located| located.stamp)
     }
 
-    /// Notes who writes from now on.
+    /// Notes who writes from now on, together with the first features: who writes none is not among its sessions.
+    pub fn begin_session(&mut self, session: Session) {
+        self.begun = Some(session);
+    }
+
+    /// Notes who has written some of its features.
     pub fn add_session(&mut self, session: Session) -> Result<()> {
         if !self.sessions.contains(&session) {
             self.write(&Record::Session(session.clone()), &[])?;
@@ -146,6 +154,9 @@ impl Journal {
     /// most two seconds later.
     pub fn append(&mut self, dataset: &Dataset, position: usize, stamp: Stamp, features: &[f32]) -> Result<()> {
         assert_eq!(features.len(), self.values, "features of shape {:?}", self.identity.shape);
+        if let Some(session) = self.begun.take() {
+            self.add_session(session)?;
+        }
         let image = &dataset.images[position];
         let line = ImageLine { key: image.key.clone(), path: dataset.relative(&image.path), stamp };
         let at = self.write(&Record::Image(line), features)?;

@@ -13,8 +13,8 @@ use super::identity::{Digest, Identity};
 use crate::Executor;
 use crate::images::{Dataset, Stamp};
 
-/// No line is longer: a path has at most some thousand characters.
-const MAX_LINE_BYTES: u64 = 1 << 20;
+/// No line is longer: a path has at most some thousand characters, and each run that computed something takes 150.
+pub const MAX_LINE_BYTES: u64 = 1 << 20;
 
 /// The run that finished an output.
 #[derive(Debug, Clone, Serialize, Deserialize)]
