@@ -66,6 +66,30 @@ fn an_output_that_exists_is_replaced_only_when_told() {
 }
 
 #[test]
+fn two_outputs_never_share_their_provenance() {
+    let fixture = Fixture::new();
+    let provenance = |name: &str| fs::read(fixture.path(name)).unwrap();
+    for output in ["a.v1", "a.v2", "features.pickle", "features.pkl", "plain"] {
+        fixture.extract(&["-o", output]).code(0);
+    }
+    let before = provenance("features.provenance.jsonl");
+    for (output, other) in [("features", "features.pkl"), ("plain.pkl", "plain")] {
+        let shared = contains(format!(".provenance.jsonl is that of {other}; choose another name"));
+        fixture.extract(&["-o", output, "--overwrite"]).code(2).stderr(shared);
+        assert!(!fixture.path(output).exists());
+    }
+    assert_eq!(provenance("features.provenance.jsonl"), before);
+    for output in ["a.v1", "a.v2", "features.pickle", "features.pkl", "plain"] {
+        fixture.extract(&["-o", output, "--resume"]).code(0);
+    }
+    // What else has such a name is no output.
+    fs::write(fixture.path("notes"), "text").unwrap();
+    for options in [&[][..], &["--resume"], &["--overwrite"]] {
+        fixture.extract(&[&["-o", "notes.pkl"], options].concat()).code(0);
+    }
+}
+
+#[test]
 fn two_images_with_one_stem_are_refused_before_any_work() {
     let fixture = Fixture::new();
     fs::copy(fixture.path("images/a.bmp"), fixture.path("images/a.png")).unwrap();

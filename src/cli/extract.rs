@@ -153,6 +153,7 @@ fn tune_mode(asked: Tune, images: usize) -> TuneMode {
 /// Refuses an output that is in the way. A journal beside it is that of a run that was to replace it, or of one that was ended
 /// between its last two steps.
 fn check_output(files: &OutputFiles, args: &ExtractArgs) -> Result<()> {
+    files.check_namesake()?;
     for beside in [&files.provenance, &files.failures] {
         check_destination(beside, true)?;
     }

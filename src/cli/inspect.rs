@@ -7,8 +7,8 @@ use std::path::Path;
 
 use serde::Serialize;
 use vgg_wgpu::Result;
-use vgg_wgpu::output::FeaturesReader;
 use vgg_wgpu::output::provenance::MAX_LINE_BYTES;
+use vgg_wgpu::output::{FeaturesReader, OutputFiles};
 
 use super::args::InspectArgs;
 use super::exit::Outcome;
@@ -60,7 +60,7 @@ impl Values {
 
 pub fn run(args: InspectArgs) -> Result<Outcome> {
     let mut report = read(&args.file)?;
-    let provenance = args.file.with_extension("provenance.jsonl");
+    let provenance = OutputFiles::of(&args.file).provenance;
     match first_line(&provenance) {
         Ok(line) => report.provenance = line,
         Err(problem) => report.problems.push(format!("{}: {problem}", provenance.display())),
