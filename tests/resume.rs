@@ -67,10 +67,13 @@ fn killed_at_random_moments_it_loses_nothing_and_writes_the_same() {
         std::thread::sleep(whole_run.mul_f64(below(&mut random, 1000) as f64 / 1000.0 * 0.7));
         child.kill().unwrap();
         if child.wait().unwrap().success() || runs.path("features.pkl").exists() {
+            // The output may be there, and what follows it not yet.
+            if runs.journal().exists() {
+                runs.run(&["--quiet"]).code(0);
+            }
             assert!(runs.features() == expected, "after {kills} kills");
             finished += 1;
             runs.remove_outputs();
-            let _ = fs::remove_file(runs.journal());
             kept = 0;
             continue;
         }
@@ -274,10 +277,36 @@ fn an_output_that_exists_is_refused_at_once_and_says_where_a_journal_lies() {
     let journal = runs.complete_journal();
     fs::write(runs.path("features.pkl"), "precious").unwrap();
     runs.run(&[]).code(2).stderr(contains("--overwrite").and(contains("features.pkl.journal")));
+    runs.run(&["--restart"]).code(2).stderr(contains("--overwrite"));
     assert_eq!(runs.features(), b"precious");
     assert!(fs::read(runs.journal()).unwrap() == journal);
     assert_eq!(computed(&runs.run(&["--overwrite", "--json"]).code(0)), 0);
     assert_eq!(read_features(&runs.path("features.pkl")).len(), 3);
+}
+
+#[test]
+fn ended_between_the_output_and_what_follows_the_same_command_goes_on() {
+    let runs = Runs::new(200);
+    let provenance = runs.path("features.provenance.jsonl");
+    fs::write(runs.image("broken.jpg"), "broken").unwrap();
+    runs.run(&[]).code(3);
+    let expected = runs.features();
+    for options in [&[][..], &["--resume"]] {
+        runs.remove_outputs();
+        let run = runs.start(options, 50_000);
+        // A file does not take the place of a folder.
+        fs::create_dir(&provenance).unwrap();
+        assert_eq!(run.wait_with_output().unwrap().status.code(), Some(1));
+        assert!(runs.features() == expected && runs.journal().exists());
+        fs::remove_dir(&provenance).unwrap();
+        fs::write(&provenance, "that of an output before").unwrap();
+
+        let run = runs.run(&[options, &["--json"]].concat()).code(3);
+        assert_eq!(computed(&run), 0);
+        assert!(runs.features() == expected);
+        assert_eq!(runs.files(), ["features.failures.jsonl", "features.pkl", "features.provenance.jsonl"]);
+        assert_eq!(runs.lines("features.provenance.jsonl").len(), 1 + 200);
+    }
 }
 
 #[test]

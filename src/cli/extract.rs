@@ -150,22 +150,14 @@ fn tune_mode(asked: Tune, images: usize) -> TuneMode {
     }
 }
 
-/// Refuses an output that is in the way. A journal beside it is that of a run that was to replace it, or of one that was ended
-/// between its last two steps.
+/// Refuses an output that is in the way. With a journal beside it that is not known yet: it may be the journal's own.
 fn check_output(files: &OutputFiles, args: &ExtractArgs) -> Result<()> {
     files.check_namesake()?;
     for beside in [&files.provenance, &files.failures] {
         check_destination(beside, true)?;
     }
-    match check_destination(&files.features, args.may_replace()) {
-        Err(Error::Usage(problem)) if files.journal.exists() => {
-            let journal = files.journal.display();
-            Err(Error::Usage(format!(
-                "{problem}. {journal} holds what an interrupted run computed; with --overwrite and --resume it is made use of"
-            )))
-        }
-        result => result,
-    }
+    let may_be_its_own = files.journal.exists() && !args.restart;
+    check_destination(&files.features, args.may_replace() || may_be_its_own)
 }
 
 /// An executor, and what to say of it, when its weights are read.
@@ -202,9 +194,16 @@ impl Work<'_> {
         let args = self.args;
         let identity = Identity::of(model, args.images.preprocess.into(), &self.options, args.key.into())?;
         let journal = Journal::open(self.files, identity, self.dataset, args.restart)?;
-        // Again, because a process that held the journal until now has made the output.
-        check_destination(&self.files.features, args.may_replace())?;
-        Ok(journal)
+        // Again, because a process that held the journal until now may have made the output.
+        match check_destination(&self.files.features, args.may_replace() || journal.made_output()) {
+            Err(Error::Usage(problem)) if journal.done() > 0 => {
+                let path = journal.path().display();
+                Err(Error::Usage(format!(
+                    "{problem}. {path} holds what an interrupted run computed; with --overwrite and --resume it is made use of"
+                )))
+            }
+            result => result.map(|()| journal),
+        }
     }
 
     fn compute(&self, journal: &mut Journal, executor: Opening<'_>) -> Result<(Extraction, String)> {

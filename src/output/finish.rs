@@ -29,7 +29,7 @@ struct FailureLine<'a> {
 ///
 /// # Errors
 /// [`Error::Stopped`] once `stop` is set; otherwise as [`FeaturesWriter`]'s. The journal is then still there, and the output
-/// as it was.
+/// is as it was, or [made of it](Journal::made_output).
 pub fn finish(
     mut journal: Journal,
     dataset: &Dataset,
@@ -40,6 +40,7 @@ pub fn finish(
 ) -> Result<Digest> {
     // Where its disk is gone, the output's is: a name on it may lead to another disk by now.
     journal.sync()?;
+    let overwrite = overwrite || journal.made_output();
     let output = write_features(&mut journal, dataset, &files.features, overwrite, stop)?;
     let run = Run {
         folder: dataset.folder.display().to_string(),
@@ -74,6 +75,8 @@ fn write_features(
             writer.write(&image.key, &features)?;
         }
     }
+    // From here on the output may be there, and the next run has to know that it is its own.
+    journal.add_finished(writer.digest())?;
     writer.finish()
 }
 

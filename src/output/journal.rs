@@ -5,6 +5,9 @@
 //! of one version of an image either may be used, as both hold the same. A record that is cut off or damaged, and all that
 //! follows it, is dropped when the journal is opened.
 //!
+//! An output that is made of it is recorded before it takes its name. Where that is the output that is there, the run was ended
+//! between its last steps, and the output is its own.
+//!
 //! What fails to be decoded is not recorded: it is tried again by the run that goes on.
 
 use std::fs::File;
@@ -13,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files::OutputFiles;
-use super::identity::Identity;
+use super::identity::{Digest, Identity};
 use super::lock::{check_in_place, lock};
 use super::provenance::{ImageLine, Session};
 use super::record::{Record, RecordReader, encode, parse};
@@ -43,6 +46,9 @@ pub struct Journal {
     images: Vec<Option<Located>>,
     /// Image records in the file, superseded ones included.
     records: usize,
+    /// The outputs that were made of it.
+    finished: Vec<Digest>,
+    made_output: bool,
     cut_bytes: u64,
     /// Whether dropping it deletes a file without images. Not before it is known to be ours.
     may_delete: bool,
@@ -82,6 +88,8 @@ impl Journal {
             begun: None,
             images: vec![None; dataset.images.len()],
             records: 0,
+            finished: Vec::new(),
+            made_output: false,
             cut_bytes: 0,
             may_delete: false,
             body: Vec::new(),
@@ -94,6 +102,7 @@ impl Journal {
         }
         journal.replay(dataset)?;
         journal.forget_changed_images(dataset);
+        journal.made_output = journal.has_made(&files.features);
         journal.may_delete = true;
         if journal.end == 0 {
             journal.begin()?;
@@ -119,6 +128,12 @@ impl Journal {
     /// Images whose features it holds.
     pub fn done(&self) -> usize {
         self.images.iter().flatten().count()
+    }
+
+    /// Whether the output that was there when it was opened had been made of it: it holds all of that output's features, and
+    /// the output may be replaced.
+    pub fn made_output(&self) -> bool {
+        self.made_output
     }
 
     /// Bytes that were cut off when it was opened, because the run before ended while it wrote them.
@@ -179,6 +194,19 @@ impl Journal {
             Ok(values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
         };
         read().map(Some).map_err(Error::io("read", &self.path))
+    }
+
+    /// Notes an output that is made of it and about to take its name, and waits until that is on the disk.
+    pub(super) fn add_finished(&mut self, output: Digest) -> Result<()> {
+        self.write(&Record::Finished(output), &[])?;
+        self.sync()
+    }
+
+    fn has_made(&self, output: &Path) -> bool {
+        // Most journals have made none, and need not read it.
+        !self.finished.is_empty()
+            && output.is_file()
+            && Digest::of_file(output).is_ok_and(|digest| self.finished.contains(&digest))
     }
 
     /// Waits until everything is on the disk, which must still be there.
@@ -244,6 +272,7 @@ impl Journal {
         match record {
             Record::Identity(old) => self.check_identity(&old)?,
             Record::Session(session) => self.sessions.push(session),
+            Record::Finished(output) => self.finished.push(output),
             Record::Image(line) => {
                 self.records += 1;
                 if let Some(position) = line.position(dataset) {

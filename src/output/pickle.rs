@@ -87,6 +87,11 @@ impl FeaturesWriter {
         self.write_record()
     }
 
+    /// What the output will hold if nothing more is written.
+    pub(super) fn digest(&self) -> Digest {
+        Digest::finish(self.written.clone().update(&[STOP]))
+    }
+
     /// Completes the pickle, waits until it is on the disk, gives it its name, and returns what it holds.
     ///
     /// # Errors

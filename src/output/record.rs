@@ -11,7 +11,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use serde::{Deserialize, Serialize};
 
-use super::identity::Identity;
+use super::identity::{Digest, Identity};
 use super::provenance::{ImageLine, Session};
 
 /// Length and checksum.
@@ -27,6 +27,8 @@ pub(super) enum Record {
     Identity(Identity),
     Session(Session),
     Image(ImageLine),
+    /// An output that is about to take its name, made of the records before.
+    Finished(Digest),
 }
 
 /// A whole record, head and body.

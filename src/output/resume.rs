@@ -12,7 +12,7 @@ use crate::images::{Dataset, Stamp};
 use crate::{Error, Result};
 
 /// Copies into `journal` the features of the finished output for every image of `dataset` that it lacks and that is still as
-/// it was, and returns their number. Without an output there is nothing to copy.
+/// it was, and returns their number. Without an output there is nothing to copy, nor of one that the journal has made.
 ///
 /// # Errors
 /// [`Error::Usage`] where the output's provenance is missing, or is that of another file, or has another identity than the
@@ -23,7 +23,7 @@ pub fn take_finished(
     files: &OutputFiles,
     stop: &AtomicBool,
 ) -> Result<usize> {
-    if !files.features.exists() || journal.pending().is_empty() {
+    if !files.features.exists() || journal.made_output() || journal.pending().is_empty() {
         return Ok(0);
     }
     let broken = |error: io::Error| unusable(files, &error.to_string());
