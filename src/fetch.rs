@@ -5,6 +5,7 @@ use md5::{Digest, Md5};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// One file to download.
@@ -20,6 +21,8 @@ pub struct Download<'a> {
     pub max_bytes: u64,
     /// The longest wait for the connection, and for each part of the answer.
     pub timeout: Duration,
+    /// Another thread may set it: the call ends with the next part of the answer.
+    pub stop: &'a AtomicBool,
 }
 
 /// What [`fetch`] found to do.
@@ -41,7 +44,7 @@ pub enum Fetched {
 /// # Errors
 /// [`Error::Io`] that names URL and destination: no connection, a status that is not success, no answer within the
 /// timeout, an answer that ends early, is too large or has another MD5, a folder that cannot be written. The
-/// destination is then as it was.
+/// destination is then as it was, as it is with [`Error::Stopped`].
 pub fn fetch(download: &Download, mut progress: impl FnMut(u64, Option<u64>)) -> Result<Fetched> {
     let path = download.destination;
     let fetched = match File::open(path) {
@@ -55,8 +58,11 @@ pub fn fetch(download: &Download, mut progress: impl FnMut(u64, Option<u64>)) ->
             Fetched::Replaced
         }
     };
-    transfer(download, &mut progress).map_err(Error::io(format!("download {} to", download.url), path))?;
-    Ok(fetched)
+    match transfer(download, &mut progress) {
+        Ok(()) => Ok(fetched),
+        Err(_) if download.stop.load(Ordering::Relaxed) => Err(Error::Stopped),
+        Err(error) => Err(Error::io(format!("download {} to", download.url), path)(error)),
+    }
 }
 
 fn transfer(download: &Download, progress: &mut dyn FnMut(u64, Option<u64>)) -> io::Result<()> {
@@ -76,7 +82,13 @@ fn transfer(download: &Download, progress: &mut dyn FnMut(u64, Option<u64>)) -> 
     let copied = copy_with_md5(body, &mut file, |received| {
         so_far = received;
         progress(received, total);
-        if received > download.max_bytes { Err(too_large()) } else { Ok(()) }
+        if received > download.max_bytes {
+            Err(too_large())
+        } else if download.stop.load(Ordering::Relaxed) {
+            Err(io::Error::other("stopped"))
+        } else {
+            Ok(())
+        }
     });
     let (received, found) = copied.map_err(|e| {
         let total = total.map_or(String::new(), |total| format!(" of {total}"));

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use vgg_wgpu::Error;
@@ -34,7 +35,8 @@ fn serve_text(text: &'static str) -> (String, JoinHandle<String>) {
 }
 
 fn download<'a>(url: &'a str, destination: &'a Path) -> Download<'a> {
-    Download { url, destination, md5: ABC_MD5, max_bytes: 100, timeout: TIMEOUT }
+    static NEVER: AtomicBool = AtomicBool::new(false);
+    Download { url, destination, md5: ABC_MD5, max_bytes: 100, timeout: TIMEOUT, stop: &NEVER }
 }
 
 /// Fetches `answer`, which must fail; returns the message, having checked what holds for every failure.
@@ -149,4 +151,30 @@ fn no_server_and_no_url_are_errors() {
         let message = fetch(&download(&url, &path), |_, _| {}).unwrap_err().to_string();
         assert!(message.contains(&url), "{message}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn told_to_stop_it_leaves_nothing() {
+    use std::process::{Command, Stdio};
+    let folder = tempfile::tempdir().unwrap();
+    let (url, server) = serve(|stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n").unwrap();
+        while stream.write_all(b"a").is_ok() {
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    let mut fetch = Command::new(env!("CARGO_BIN_EXE_vgg-wgpu"));
+    let fetch = fetch.args(["fetch", "--url", &url]).env("KERAS_HOME", folder.path()).stderr(Stdio::piped());
+    let fetch = fetch.spawn().unwrap();
+    let files = || fs::read_dir(folder.path().join("models")).map_or(0, |entries| entries.count());
+    while files() == 0 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-INT", &fetch.id().to_string()]).status().unwrap().success());
+    let output = fetch.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(130) && said.contains("stopped before the end"), "{said}");
+    assert_eq!(files(), 0);
+    server.join().unwrap();
 }

@@ -83,7 +83,7 @@ struct FailedImage<'a> {
 }
 
 pub fn run(args: ExtractArgs) -> Result<Outcome> {
-    let stop = interrupt::watch();
+    let stop = interrupt::watch("the batches under way are finished first");
     // What can be refused cheaply is refused before the weights are read.
     let dataset = dataset::scan(&args.folder, args.key.into())?;
     let model = super::open_model(&args.model)?.truncate(&args.layer.layer)?;

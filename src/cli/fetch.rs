@@ -8,6 +8,7 @@ use vgg_wgpu::{Error, Result};
 
 use super::args::FetchArgs;
 use super::exit::Outcome;
+use super::interrupt;
 
 /// The longest wait for the server.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -26,6 +27,7 @@ pub fn run(args: FetchArgs) -> Result<Outcome> {
         md5: cache::VGG16_MD5,
         max_bytes: cache::VGG16_MAX_BYTES,
         timeout: TIMEOUT,
+        stop: interrupt::watch("what has come is thrown away"),
     };
     let mut reported = 0;
     let fetched = fetch(&download, |received, total| {

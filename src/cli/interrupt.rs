@@ -7,14 +7,14 @@ use super::{exit, say_always};
 static STOP: AtomicBool = AtomicBool::new(false);
 
 /// From now on the first SIGINT, SIGTERM or SIGHUP (on Windows Ctrl-C, Ctrl-Break or a closed console) sets the flag that is
-/// returned, and the second ends the process at once.
-pub fn watch() -> &'static AtomicBool {
+/// returned, and the second ends the process at once. The first is answered with what becomes of the work `under_way`.
+pub fn watch(under_way: &'static str) -> &'static AtomicBool {
     let hangups = Hangups::now();
-    let handler = || {
+    let handler = move || {
         if STOP.swap(true, Ordering::Relaxed) {
             exit_at_once();
         }
-        say_always("stopping: the batches under way are finished first; once more to stop at once");
+        say_always(&format!("stopping: {under_way}; once more to stop at once"));
     };
     if let Err(error) = ctrlc::set_handler(handler) {
         // Nothing depends on it: what a killed run has computed is kept too.
