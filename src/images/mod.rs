@@ -30,9 +30,6 @@ pub const MAX_PIXELS: u64 = 178_956_970;
 /// The largest file that is read, in bytes. More than the uncompressed pixels of [`MAX_PIXELS`] at 3 bytes each.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
 
-/// How many first bytes of a file are read before the rest: a signature, or enough to show what the file is instead.
-const START_BYTES: usize = 16;
-
 /// What becomes of a file whose end is missing or whose middle is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rest {
@@ -164,7 +161,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
     let mut file = File::open(path)?;
     let mut bytes = Vec::new();
     // What is no image by its first bytes is read no further.
-    file.by_ref().take(START_BYTES as u64).read_to_end(&mut bytes)?;
+    file.by_ref().take(Format::SIGNATURE_BYTES as u64).read_to_end(&mut bytes)?;
     if Format::of_content(&bytes).is_none() {
         return Err(not_an_image(&bytes));
     }
@@ -180,7 +177,7 @@ fn not_an_image(bytes: &[u8]) -> ImageError {
     if bytes.is_empty() {
         return ImageError::Damaged("the file is empty".to_owned());
     }
-    let start = bytes[..bytes.len().min(START_BYTES)].escape_ascii();
+    let start = bytes[..bytes.len().min(Format::SIGNATURE_BYTES)].escape_ascii();
     ImageError::NotAnImage(format!("it starts with \"{start}\", as no {} file does", Format::LIST))
 }
 
