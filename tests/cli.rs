@@ -162,6 +162,14 @@ fn json_prints_the_summary_to_stdout() {
     }
 }
 
+#[test]
+fn an_output_whose_temporary_name_would_be_too_long_is_refused_at_once() {
+    let fixture = Fixture::new();
+    let name = format!("{}.pkl", "long".repeat(58));
+    fixture.extract(&["-o", &name]).code(1).stderr(contains("cannot write the output").and(contains("done:").not()));
+    assert!(!fixture.path(&format!("{name}.journal")).exists());
+}
+
 /// macOS does not create such names.
 #[cfg(target_os = "linux")]
 #[test]
