@@ -118,7 +118,8 @@ impl GpuExecutor {
         let pixels = plan
             .pixel_bytes
             .map(|bytes| context.buffer("vgg.pixels", &vec![0; bytes as usize], wgpu::BufferUsages::STORAGE));
-        let readbacks = [(); DEPTH].map(|()| Readback::new(&context, plan.output().0, plan.batch));
+        let submissions = if context.submits_parts { plan.parts().len() } else { 0 };
+        let readbacks = [(); DEPTH].map(|()| Readback::new(&context, plan.output().0, plan.batch, submissions));
         Ok(GpuExecutor {
             network,
             plan,
@@ -209,6 +210,16 @@ impl GpuExecutor {
         n
     }
 
+    /// Submits the parts of a batch one by one.
+    fn submit_parts(&self, readback: &Readback, n: usize) {
+        for (index, steps) in self.plan.parts().into_iter().enumerate() {
+            let mut encoder = self.context.encoder();
+            self.encode(&mut encoder, self.part(steps), n, None);
+            readback.mark(&mut encoder, index);
+            self.context.queue.submit([encoder.finish()]);
+        }
+    }
+
     pub(super) fn encode<'a>(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -255,13 +266,12 @@ impl Executor for GpuExecutor {
         assert!(self.under_way.len() < DEPTH, "{DEPTH} batches are under way: collect the oldest first");
         let n = self.upload(input);
         let readback = self.submitted % DEPTH;
+        self.readbacks[readback].begin(&self.context);
         let mut encoder = self.context.encoder();
-        for steps in self.plan.parts() {
-            self.encode(&mut encoder, self.part(steps), n, None);
-            if self.context.submits_parts {
-                let commands = std::mem::replace(&mut encoder, self.context.encoder()).finish();
-                self.context.queue.submit([commands]);
-            }
+        if self.context.submits_parts {
+            self.submit_parts(&self.readbacks[readback], n);
+        } else {
+            self.encode(&mut encoder, self.batch(), n, None);
         }
         let slot = &self.slots[self.plan.output().1];
         let submission = self.readbacks[readback].submit(&self.context, encoder, slot, n);
@@ -283,7 +293,8 @@ impl Executor for GpuExecutor {
         for (index, step) in self.plan.steps.iter().enumerate() {
             let mut encoder = self.context.encoder();
             self.encode(&mut encoder, &self.steps[index].own, n, None);
-            let mut readback = Readback::new(&self.context, step.output, n);
+            let mut readback = Readback::new(&self.context, step.output, n, 0);
+            readback.begin(&self.context);
             let submission = readback.submit(&self.context, encoder, &self.slots[step.output_slot], n);
             self.context.wait_for(submission)?;
             let output = readback.read(n)?;

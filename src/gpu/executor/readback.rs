@@ -5,22 +5,24 @@ use crate::gpu::texture::Texture;
 use crate::plan::{Layout, TEXEL_BYTES, row_bytes};
 use crate::{Error, Result, Tensor};
 
-/// Bytes of a number behind the results.
-const NUMBER_BYTES: u64 = 4;
+/// Bytes of a mark.
+const MARK_BYTES: u64 = 4;
 
-/// A buffer that samples are copied to, and behind them, as the last that the device does, the number of the submission. On
-/// Metal wgpu takes what the driver gave up for done, and what was there before would pass for results.
+/// A buffer that samples are copied to, and behind them the marks of all that was submitted for the batch: its number, which each
+/// submission leaves as the last that it does. On Metal wgpu takes what the driver gave up for done, and what was there before
+/// would pass for results.
 pub struct Readback {
     layout: Layout,
     buffer: wgpu::Buffer,
-    /// The number, on the device.
+    /// The batch's number, on the device.
     number: wgpu::Buffer,
-    submitted: u32,
+    marks: wgpu::Buffer,
+    batches: u32,
 }
 
 impl Readback {
-    /// For up to `n` samples of a layout.
-    pub fn new(context: &Context, layout: Layout, n: usize) -> Readback {
+    /// For up to `n` samples of a layout, made by so many parts that are submitted before the copy.
+    pub fn new(context: &Context, layout: Layout, n: usize, parts: usize) -> Readback {
         let buffer = |size, usage| {
             context.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("vgg.readback"),
@@ -29,26 +31,40 @@ impl Readback {
                 mapped_at_creation: false,
             })
         };
+        // The last is that of the copy.
+        let marks = MARK_BYTES * (parts as u64 + 1);
         Readback {
             layout,
-            buffer: buffer(bytes(layout, n) + NUMBER_BYTES, wgpu::BufferUsages::MAP_READ),
-            number: buffer(NUMBER_BYTES, wgpu::BufferUsages::COPY_SRC),
-            submitted: 0,
+            buffer: buffer(bytes(layout, n) + marks, wgpu::BufferUsages::MAP_READ),
+            number: buffer(MARK_BYTES, wgpu::BufferUsages::COPY_SRC),
+            marks: buffer(marks, wgpu::BufferUsages::COPY_SRC),
+            batches: 0,
         }
+    }
+
+    /// Begins a batch, before anything of it is submitted.
+    pub fn begin(&mut self, context: &Context) {
+        self.batches = self.batches.wrapping_add(1);
+        context.queue.write_buffer(&self.number, 0, &self.batches.to_le_bytes());
+    }
+
+    /// Ends such a part in `encoder`.
+    pub fn mark(&self, encoder: &mut wgpu::CommandEncoder, part: usize) {
+        encoder.copy_buffer_to_buffer(&self.number, 0, &self.marks, MARK_BYTES * part as u64, MARK_BYTES);
     }
 
     /// Submits what `encoder` has, and the copy of `n` samples from `slot`.
     pub fn submit(
-        &mut self,
+        &self,
         context: &Context,
         mut encoder: wgpu::CommandEncoder,
         slot: &Texture,
         n: usize,
     ) -> wgpu::SubmissionIndex {
-        self.submitted = self.submitted.wrapping_add(1);
-        context.queue.write_buffer(&self.number, 0, &self.submitted.to_le_bytes());
         slot.copy_to(&mut encoder, &self.buffer, self.layout.texture(n));
-        encoder.copy_buffer_to_buffer(&self.number, 0, &self.buffer, bytes(self.layout, n), NUMBER_BYTES);
+        let last = self.marks.size() - MARK_BYTES;
+        encoder.copy_buffer_to_buffer(&self.number, 0, &self.marks, last, MARK_BYTES);
+        encoder.copy_buffer_to_buffer(&self.marks, 0, &self.buffer, bytes(self.layout, n), None);
         let submission = context.queue.submit([encoder.finish()]);
         // That it could not be mapped is told when it is read.
         self.buffer.map_async(wgpu::MapMode::Read, .., |_| {});
@@ -59,9 +75,9 @@ impl Readback {
     pub fn read(&self, n: usize) -> Result<Tensor> {
         let lost = |problem: &dyn std::fmt::Display| Error::Device(format!("cannot read the GPU's results: {problem}"));
         let end = bytes(self.layout, n);
-        let mapped = self.buffer.get_mapped_range(..end + NUMBER_BYTES).map_err(|problem| lost(&problem))?;
-        let (rows, number) = mapped.split_at(end as usize);
-        let is_done = number == self.submitted.to_le_bytes();
+        let mapped = self.buffer.get_mapped_range(..end + self.marks.size()).map_err(|problem| lost(&problem))?;
+        let (rows, marks) = mapped.split_at(end as usize);
+        let is_done = marks.chunks_exact(MARK_BYTES as usize).all(|mark| mark == self.batches.to_le_bytes());
         let rows = rows.chunks_exact(row_bytes(self.layout.width));
         let texels: Vec<f32> = rows
             .flat_map(|row| row[..self.layout.width * TEXEL_BYTES].chunks_exact(4))
