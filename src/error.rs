@@ -1,5 +1,6 @@
 //! What can go wrong, and which exit code each kind of failure has.
 
+use std::any::Any;
 use std::io;
 use std::path::PathBuf;
 
@@ -77,4 +78,10 @@ impl Error {
     pub fn model(origin: impl Into<String>, problem: impl Into<String>) -> Error {
         Error::Model { origin: origin.into(), problem: problem.into() }
     }
+}
+
+/// What somebody else's code said when it panicked.
+pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no reason given")
 }

@@ -19,7 +19,8 @@ use vgg_wgpu::{Network, Tensor};
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials = compare_tests::trials();
-    for backend in backends() {
+    let backends = backends();
+    for backend in &backends {
         for case in cases::all().into_iter().filter(|case| backend.differs(&case.network)) {
             let (name, ignored) = (format!("{}/{}", backend.name, case.name), backend.ignored);
             let backend = backend.clone();
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
         }
     }
     for case in cases::cpu_only() {
-        let cpu = backends().remove(0);
+        let cpu = backends[0].clone();
         trials.push(Trial::test(format!("{}/{}", cpu.name, case.name), move || check(&cpu, &case)));
     }
     for case in cases::all() {

@@ -157,7 +157,8 @@ fn check_output(files: &OutputFiles, args: &ExtractArgs) -> Result<()> {
         check_destination(beside, true)?;
     }
     let may_be_its_own = files.journal.exists() && !args.restart;
-    check_destination(&files.features, args.may_replace() || may_be_its_own)
+    check_destination(&files.features, args.may_replace() || may_be_its_own)?;
+    files.check_temporary_names()
 }
 
 /// An executor, and what to say of it, when its weights are read.

@@ -1,11 +1,11 @@
 //! A device that is open: its queue, its pipelines, and what goes wrong with it.
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use super::adapter::{Adapter, FOR_RASTERISERS};
+use crate::error::panic_message;
 use crate::ops::Activation;
 use crate::plan::{Shader, Texels, TextureSize, activation_code};
 use crate::{Error, Result};
@@ -86,7 +86,7 @@ impl Context {
         match waited {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(problem)) => Err(failed(&format!("it does not answer: {problem}"))),
-            Err(panic) => Err(failed(message_of(panic.as_ref()))),
+            Err(panic) => Err(failed(panic_message(&*panic))),
         }
     }
 
@@ -143,11 +143,6 @@ impl Context {
             cache: None,
         })
     }
-}
-
-fn message_of(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it cannot be waited for")
 }
 
 /// What a device's problem is to whoever runs the program.

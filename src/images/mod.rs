@@ -12,7 +12,6 @@ mod raster;
 pub mod resize;
 pub mod stamp;
 
-use std::any::Any;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::panic::{self, AssertUnwindSafe};
@@ -23,6 +22,8 @@ pub use decoder::Decoding;
 pub use format::Format;
 pub use resize::{Filter, resize};
 pub use stamp::Stamp;
+
+use crate::error::panic_message;
 
 /// The most pixels an image may have: where Pillow raises `DecompressionBombError`, twice its `MAX_IMAGE_PIXELS`.
 pub const MAX_PIXELS: u64 = 178_956_970;
@@ -179,9 +180,4 @@ fn not_an_image(bytes: &[u8]) -> ImageError {
     }
     let start = bytes[..bytes.len().min(Format::SIGNATURE_BYTES)].escape_ascii();
     ImageError::NotAnImage(format!("it starts with \"{start}\", as no {} file does", Format::LIST))
-}
-
-fn panic_message(payload: &(dyn Any + Send)) -> &str {
-    let text = payload.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no reason given")
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Result};
+use crate::{Error, Result, temporary_file};
 
 /// The usual ending of an output, which the files beside it have not.
 const ENDING: &str = "pkl";
@@ -45,6 +45,14 @@ impl OutputFiles {
         }
         let (provenance, namesake) = (self.provenance.display(), self.namesake.display());
         Err(Error::Usage(format!("{provenance} is that of {namesake}; choose another name for the output with -o")))
+    }
+
+    /// An error where a file cannot be written under its temporary name: that is longer than its own, which may be as long as
+    /// names can be.
+    pub fn check_temporary_names(&self) -> Result<()> {
+        self.replaced_when_finished()
+            .into_iter()
+            .try_for_each(|path| temporary_file::beside(path).map(drop).map_err(Error::io("write the output", path)))
     }
 
     /// The files that a run writes under temporary names first.

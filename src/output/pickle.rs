@@ -139,18 +139,15 @@ fn put_where_nothing_is(file: NamedTempFile, path: &Path) -> Result<fs::File, Pe
 
 /// Whether an output may be put at `path`, so that a run that must fail does so before it computes anything.
 pub fn check_destination(path: &Path, overwrite: bool) -> Result<()> {
-    match fs::symlink_metadata(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        Err(e) => return Err(Error::io("look at the output", path)(e)),
-        // Renaming over /dev/null or a pipe would replace the device itself.
-        Ok(metadata) if !metadata.is_file() && !metadata.is_symlink() => {
-            return Err(Error::Usage(format!("the output {} exists and is not a regular file", path.display())));
-        }
-        Ok(_) if !overwrite => return Err(already_exists(path)),
-        Ok(_) => {}
+    let metadata = match fs::symlink_metadata(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        metadata => metadata.map_err(Error::io("look at the output", path))?,
+    };
+    // Renaming over /dev/null or a pipe would replace the device itself.
+    if !metadata.is_file() && !metadata.is_symlink() {
+        return Err(Error::Usage(format!("the output {} exists and is not a regular file", path.display())));
     }
-    // A temporary name is longer than the output's, which may be as long as names can be.
-    temporary_file::beside(path).map(drop).map_err(Error::io("write the output", path))
+    if overwrite { Ok(()) } else { Err(already_exists(path)) }
 }
 
 fn already_exists(path: &Path) -> Error {

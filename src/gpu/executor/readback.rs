@@ -13,6 +13,8 @@ const MARK_BYTES: u64 = 4;
 /// would pass for results.
 pub struct Readback {
     layout: Layout,
+    /// What is submitted before the copy, which has the last mark.
+    parts: usize,
     buffer: wgpu::Buffer,
     /// The batch's number, on the device.
     number: wgpu::Buffer,
@@ -21,7 +23,7 @@ pub struct Readback {
 }
 
 impl Readback {
-    /// For up to `n` samples of a layout, made by so many parts that are submitted before the copy.
+    /// For up to `n` samples of a layout, made by so many parts that are submitted before they are copied.
     pub fn new(context: &Context, layout: Layout, n: usize, parts: usize) -> Readback {
         let buffer = |size, usage| {
             context.device.create_buffer(&wgpu::BufferDescriptor {
@@ -31,10 +33,10 @@ impl Readback {
                 mapped_at_creation: false,
             })
         };
-        // The last is that of the copy.
         let marks = MARK_BYTES * (parts as u64 + 1);
         Readback {
             layout,
+            parts,
             buffer: buffer(bytes(layout, n) + marks, wgpu::BufferUsages::MAP_READ),
             number: buffer(MARK_BYTES, wgpu::BufferUsages::COPY_SRC),
             marks: buffer(marks, wgpu::BufferUsages::COPY_SRC),
@@ -48,7 +50,7 @@ impl Readback {
         context.queue.write_buffer(&self.number, 0, &self.batches.to_le_bytes());
     }
 
-    /// Ends such a part in `encoder`.
+    /// Ends a part, or the copy, in `encoder`.
     pub fn mark(&self, encoder: &mut wgpu::CommandEncoder, part: usize) {
         encoder.copy_buffer_to_buffer(&self.number, 0, &self.marks, MARK_BYTES * part as u64, MARK_BYTES);
     }
@@ -62,8 +64,7 @@ impl Readback {
         n: usize,
     ) -> wgpu::SubmissionIndex {
         slot.copy_to(&mut encoder, &self.buffer, self.layout.texture(n));
-        let last = self.marks.size() - MARK_BYTES;
-        encoder.copy_buffer_to_buffer(&self.number, 0, &self.marks, last, MARK_BYTES);
+        self.mark(&mut encoder, self.parts);
         encoder.copy_buffer_to_buffer(&self.marks, 0, &self.buffer, bytes(self.layout, n), None);
         let submission = context.queue.submit([encoder.finish()]);
         // That it could not be mapped is told when it is read.
