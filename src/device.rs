@@ -4,9 +4,8 @@ use std::str::FromStr;
 
 use crate::cpu::CpuExecutor;
 use crate::executor::Executor;
-use crate::gpu::tuner::{self, TuneMode};
+use crate::gpu::tuner::{self, TuneMode, Tuning};
 use crate::gpu::{self, Adapter, GpuExecutor};
-use crate::plan::Choices;
 use crate::profile::Profiler;
 use crate::{Error, Network, Result};
 
@@ -86,8 +85,8 @@ pub fn select(choice: &DeviceChoice) -> Result<Selected> {
 }
 
 impl Device {
-    /// The device with the methods that are the fastest on it: see [`tuner::tune`]. A GPU that fails while it is measured is
-    /// told to `notice`, and keeps the predicted methods.
+    /// The device with the methods and the batch that are the fastest on it: see [`tuner::tune`]. A GPU that fails while it is
+    /// measured is told to `notice`, and keeps the predicted ones.
     pub fn tuned(
         self,
         network: &Network,
@@ -96,14 +95,14 @@ impl Device {
         notice: &mut dyn FnMut(&str),
     ) -> Result<Device> {
         let Device::Gpu(adapter) = self else { return Ok(self) };
-        let choices = match tuner::tune(&adapter, network, batch, mode, notice) {
+        let tuning = match tuner::tune(&adapter, network, batch, mode, notice) {
             Err(Error::Device(problem)) => {
                 notice(&format!("not tuned: {problem}"));
-                Choices::default()
+                Tuning::default()
             }
-            tuning => tuning?.choices,
+            tuning => tuning?,
         };
-        Ok(Device::Gpu(Box::new(adapter.with_choices(choices))))
+        Ok(Device::Gpu(Box::new(adapter.with_choices(tuning.choices).with_batch(tuning.batch))))
     }
 
     /// Compiles `network` for this device; `batch` asks for a batch size instead of the device's own choice.

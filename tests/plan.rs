@@ -6,7 +6,7 @@ use support::plans::{LAVAPIPE, vgg16};
 use vgg_wgpu::ops::winograd::Filtering;
 use vgg_wgpu::ops::{Activation, Conv2d, Dense, Op, Padding, Window};
 use vgg_wgpu::plan::{
-    Choices, Chunk, Dispatch, Growth, Limits, MAX_LOOP_STEPS, Method, Plan, Product, Shader, Step, TextureSize,
+    Choices, Chunk, Dispatch, Growth, Limits, MAX_LOOP_STEPS, Method, Plan, Product, Shader, Slot, Step,
 };
 use vgg_wgpu::{Error, Network, Node, Parameter, Shape};
 
@@ -48,10 +48,10 @@ fn hardwares_buffers_are_as_large_as_it_allows_whatever_textures_may_be() {
         assert_eq!(plan.steps.iter().filter(|step| is_fast(step)).count(), 12);
         let dispatches = plan.steps.iter().flat_map(Step::all_dispatches);
         let weights = dispatches.filter_map(|dispatch| Some(dispatch.weights?.size));
-        for size in plan.slots.iter().copied().chain(weights) {
+        for size in plan.slots.iter().map(|slot| slot.size).chain(weights) {
             assert!(size.bytes() <= limits.max_binding_bytes, "{size:?}");
         }
-        let more_layers = |slot: &TextureSize| slot.layers > limits.max_texture_layers;
+        let more_layers = |slot: &Slot| slot.size.layers > limits.max_texture_layers;
         assert_eq!(plan.slots.iter().any(more_layers), batch > 8);
         assert_eq!(plan.steps[plan.steps.len() - 2].dispatches.len(), parts_of_fc1);
     }
@@ -64,7 +64,7 @@ fn steps_never_write_what_they_read_and_keep_within_their_slots() {
     let plan = Plan::new(&vgg16(), &LAVAPIPE, Some(8)).expect("it fits");
     assert_eq!(plan.steps.len(), vgg16().nodes.len() + 1, "preprocessing and a step for each node");
     for step in &plan.steps {
-        let (size, slot) = (step.output.texture(plan.batch), plan.slots[step.output_slot]);
+        let (size, slot) = (step.output.texture(plan.batch), plan.slots[step.output_slot].size);
         assert!(size.width <= slot.width && size.height <= slot.height && size.layers <= slot.layers);
         for dispatch in step.all_dispatches() {
             assert_ne!(dispatch.slots.input, Some(dispatch.slots.output));
@@ -72,6 +72,34 @@ fn steps_never_write_what_they_read_and_keep_within_their_slots() {
         }
     }
     assert!(plan.slots.len() < plan.steps.len(), "textures are used again");
+}
+
+/// Whichever of two things a step launches, what a dispatch reads is what was last written to that memory.
+#[test]
+fn memory_serves_several_slots_and_each_is_read_before_another_is_written() {
+    for (limits, batch) in [(LAVAPIPE, 8), (hardware(2047 << 20), 32)] {
+        let plan = Plan::new(&vgg16(), &limits, Some(batch)).expect("it fits");
+        let step_by_step: Vec<_> = plan.steps.iter().flat_map(|step| &step.dispatches).collect();
+        let in_parts: Vec<_> = plan.parts().into_iter().flat_map(|part| plan.steps[part.start].launched()).collect();
+        for dispatches in [step_by_step, in_parts] {
+            let mut holds = vec![None; plan.memories().len()];
+            for dispatch in dispatches {
+                if let Some(input) = dispatch.slots.input {
+                    let memory = plan.slots[input].memory;
+                    assert_eq!(holds[memory], Some(input), "{dispatch:?}");
+                    assert_ne!(plan.slots[dispatch.slots.output].memory, memory, "{dispatch:?}");
+                }
+                holds[plan.slots[dispatch.slots.output].memory] = Some(dispatch.slots.output);
+            }
+            assert_eq!(holds[plan.slots[plan.output().1].memory], Some(plan.output().1));
+        }
+        let (memories, bytes) = (plan.memories().len(), plan.activation_bytes());
+        match limits.is_hardware {
+            // Three that take turns, and two for transforms; 1.9 GB without turns.
+            true => assert!(memories == 5 && bytes < 1_200_000_000, "{memories} memories, {bytes} bytes"),
+            false => assert_eq!(memories, plan.slots.len(), "a texture has its own"),
+        }
+    }
 }
 
 #[test]
@@ -137,8 +165,9 @@ fn winograds_transforms_are_bounded_and_cover_the_batch_once() {
         }
         assert_eq!(next, 8 * per_sample);
     }
-    let transforms: Vec<_> = plan.slots.iter().filter(|slot| slot.layers == 1 && slot.width > 1000).collect();
-    assert!(transforms.len() == 2 && transforms.iter().all(|slot| slot.bytes() <= 5 << 20), "{transforms:?}");
+    let transforms: Vec<_> =
+        plan.slots.iter().map(|slot| slot.size).filter(|size| size.layers == 1 && size.width > 1000).collect();
+    assert!(transforms.len() == 2 && transforms.iter().all(|size| size.bytes() <= 5 << 20), "{transforms:?}");
     // A smaller batch leaves chunks out.
     let last = plan.steps[2].dispatches.last().expect("stages");
     assert_eq!((last.workgroups(7)[1], last.workgroups(8)[1] > 0), (0, true));

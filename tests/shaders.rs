@@ -403,7 +403,7 @@ fn check_transforms(dispatch: &Dispatch, plan: &Plan, limits: &Limits) {
     let Growth::Tiles { chunk, per_sample, per_group } = dispatch.growth else { return };
     let (name, params) = (dispatch.shader.name(), named_params(dispatch));
     let number = |field: &str| params[field][0];
-    let slot = |slot: Option<usize>| plan.slots[slot.expect("both are textures")];
+    let slot = |slot: Option<usize>| plan.slots[slot.expect("both are textures")].size;
     let (input, output) = (slot(dispatch.slots.input), slot(Some(dispatch.slots.output)));
     assert!(chunk.first + chunk.count <= plan.batch * per_sample, "{name}: {chunk:?} of {}", plan.batch);
     if let Shader::Conv2dTiled(tile) = dispatch.shader {

@@ -12,16 +12,22 @@ use cli_fixture::Fixture;
 use libtest_mimic::{Arguments, Trial};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
+use vgg_wgpu::Network;
+use vgg_wgpu::device::{self, Device, DeviceChoice};
+use vgg_wgpu::gpu::tuner::TuneMode;
+use vgg_wgpu::keras::{Architecture, untrained};
+use vgg_wgpu::ops::PreprocessMode;
 
 const MODEL: &str = "model.json";
 
 fn main() -> ExitCode {
     let skip =
         std::env::var_os("VGG_WGPU_SKIP_GPU_TESTS").is_some_and(|value| value == "1") || !cfg!(target_os = "linux");
-    let tests: [(&str, fn()); 3] = [
+    let tests: [(&str, fn()); 4] = [
         ("every_layer_shape_gets_one_of_the_methods_that_were_measured", every_layer_gets_a_method),
         ("what_was_measured_is_planned_with_until_it_is_damaged_or_of_another_adapter", what_was_measured_is_used),
         ("a_run_measures_when_told_and_goes_on_where_nothing_can_be_kept", a_run_measures_when_told),
+        ("hardware_is_measured_for_the_size_of_batches", hardware_is_measured_for_the_size_of_batches),
     ];
     let trials = tests.map(|(name, test)| {
         let run = move || {
@@ -133,4 +139,23 @@ fn a_run_measures_when_told() {
     extract(&["--tune", "force"]).stderr(contains("warning").not());
     assert!(kept(&fixture).exists());
     extract(&["--tune", "off"]);
+}
+
+/// What is over in a moment whatever the batch is tried in large ones; VGG16 on a rasteriser takes too long for that.
+fn hardware_is_measured_for_the_size_of_batches() {
+    let tune = |network: &Network, asked: Option<usize>, is_hardware: bool| {
+        let Device::Gpu(adapter) = device::select(&DeviceChoice::Gpu).unwrap().device else { unreachable!() };
+        let adapter = if is_hardware { adapter.as_hardware() } else { *adapter };
+        let device = Device::Gpu(Box::new(adapter));
+        let mut notice = |line: &str| panic!("{line}");
+        let tuned = device.tuned(network, asked, TuneMode::AutoFor(1000), &mut notice).unwrap();
+        tuned.executor(network.clone(), asked).unwrap().max_batch()
+    };
+    let json = fs::read_to_string(fixture().path(MODEL)).unwrap();
+    let model = untrained::model(Architecture::from_json(&json, MODEL).unwrap(), 0);
+    let small = model.network(Some(PreprocessMode::Caffe)).unwrap();
+    let measured = tune(&small, None, true);
+    assert!([8, 16, 32].contains(&measured), "{measured}");
+    assert_eq!(tune(&small, Some(4), true), 4);
+    assert_eq!(tune(&small, None, false), 8);
 }

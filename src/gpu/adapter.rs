@@ -15,6 +15,7 @@ pub struct Adapter {
     pub(super) adapter: wgpu::Adapter,
     info: wgpu::AdapterInfo,
     choices: Choices,
+    batch: Option<usize>,
     /// Whether it is taken for hardware, whatever it is.
     as_hardware: bool,
 }
@@ -31,7 +32,10 @@ pub fn adapters() -> Vec<Adapter> {
     let adapters = pollster::block_on(INSTANCE.enumerate_adapters(wgpu::Backends::PRIMARY));
     adapters
         .into_iter()
-        .map(|adapter| Adapter { info: adapter.get_info(), adapter, choices: Choices::default(), as_hardware: false })
+        .map(|adapter| {
+            let info = adapter.get_info();
+            Adapter { info, adapter, choices: Choices::default(), batch: None, as_hardware: false }
+        })
         .collect()
 }
 
@@ -87,6 +91,11 @@ impl Adapter {
         Adapter { choices, ..self }
     }
 
+    /// The adapter with the batch that was measured to be the fastest: plans are for that where none is asked for.
+    pub fn with_batch(self, batch: Option<usize>) -> Adapter {
+        Adapter { batch, ..self }
+    }
+
     /// For tests: the adapter, planned for as if it were hardware.
     #[doc(hidden)]
     pub fn as_hardware(self) -> Adapter {
@@ -116,7 +125,7 @@ impl Adapter {
 
     /// Plans `network` for it, as [`Plan::with_choices`] does.
     pub fn plan(&self, network: &Network, batch: Option<usize>) -> Result<Plan> {
-        Plan::with_choices(network, &self.limits(), batch, &self.choices)
+        Plan::with_choices(network, &self.limits(), batch.or(self.batch), &self.choices)
     }
 
     /// What plans for it may use.

@@ -44,14 +44,14 @@ impl Texture {
         let place = match context.texels {
             Texels::Textures => Place::Texture(context.device.create_texture(&descriptor(label, size))),
             Texels::Aliased => aliased(context, label, size)?,
-            Texels::Buffers => Place::Buffer(context.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some(label),
-                size: size.bytes(),
-                usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
-                mapped_at_creation: false,
-            })),
+            Texels::Buffers => Place::Buffer(buffer(context, label, size.bytes())),
         };
         Ok(Texture { size, place })
+    }
+
+    /// One of `size` in a buffer, which may be larger and another one's too.
+    pub fn within(buffer: &wgpu::Buffer, size: TextureSize) -> Texture {
+        Texture { size, place: Place::Buffer(buffer.clone()) }
     }
 
     /// What a shader reads it by.
@@ -188,6 +188,16 @@ impl Texture {
     fn offset(&self, row: usize, layer: usize) -> u64 {
         ((layer * self.size.height + row) * self.size.width * TEXEL_BYTES) as u64
     }
+}
+
+/// A buffer for texels.
+pub fn buffer(context: &Context, label: &str, bytes: u64) -> wgpu::Buffer {
+    context.device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some(label),
+        size: bytes,
+        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
+        mapped_at_creation: false,
+    })
 }
 
 fn aliased(context: &Context, label: &str, size: TextureSize) -> Result<Place> {

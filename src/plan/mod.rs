@@ -1,8 +1,8 @@
 //! A network planned for one adapter: plain data, computed from shapes and limits, without a GPU.
 //!
 //! A plan says which textures there are, or on hardware which buffers laid out as such, and what each step reads, writes and
-//! dispatches. Activations stay on the GPU, in as few textures as a chain needs: a step's output takes any texture of its size
-//! that is not its input.
+//! dispatches. Activations stay on the GPU, in as little memory as a chain needs: a step's output takes any texture of its size
+//! that is not its input, and of buffers any.
 
 mod layout;
 mod method;
@@ -24,6 +24,7 @@ pub use winograd::{BLOCK, PRODUCT_GROUP_QUADS, Product};
 use std::ops::Range;
 
 use crate::executor::requested_batch;
+use crate::ops::Op;
 use crate::{Error, Network, Result};
 
 /// What an adapter can hold and launch, as far as plans depend on it.
@@ -97,8 +98,18 @@ pub const UPLOAD_BYTES: usize = 16 << 20;
 /// The batch where none is asked for and everything fits: the dense layers' weights are read once for so many images.
 const PREFERRED_BATCH: usize = 8;
 
-/// The most that activations take where no batch is asked for, in bytes.
-const ACTIVATION_BYTES: u64 = 1 << 30;
+/// The most that activations take where no batch is asked for, in bytes: those of VGG16's batches of 32 on hardware.
+const ACTIVATION_BYTES: u64 = 5 << 28;
+
+/// A texture that activations live in, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// The largest that is in it.
+    pub size: TextureSize,
+    /// The memory that it is in, by number. On a rasteriser each has its own. On hardware, where slots are buffers, one memory
+    /// serves several slots in turn.
+    pub memory: usize,
+}
 
 /// A network planned for batches of up to `batch` samples.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,7 +117,7 @@ pub struct Plan {
     /// The largest batch.
     pub batch: usize,
     /// The textures that activations live in.
-    pub slots: Vec<TextureSize>,
+    pub slots: Vec<Slot>,
     /// The layout of the input: of what preprocessing makes of the pixels, or of the values given.
     pub input: Layout,
     /// The slot that the input is in.
@@ -126,23 +137,32 @@ impl Plan {
 
     /// The same with the methods that were chosen.
     pub fn with_choices(network: &Network, limits: &Limits, batch: Option<usize>, choices: &Choices) -> Result<Plan> {
-        let explain = |problem| Error::Device(format!("this adapter cannot run the network: {problem}"));
-        if let Some(batch) = requested_batch(batch)? {
-            return Plan::for_batch(network, limits, batch, choices).map_err(explain);
+        match requested_batch(batch)? {
+            Some(batch) => Plan::for_batch(network, limits, batch, choices).map_err(too_much),
+            None => Plan::up_to(PREFERRED_BATCH, network, limits, choices),
         }
-        let mut batch = PREFERRED_BATCH;
+    }
+
+    /// For a batch of `most`, or the half of it, or of that, with which activations take a limited part of an adapter's memory.
+    pub(crate) fn up_to(most: usize, network: &Network, limits: &Limits, choices: &Choices) -> Result<Plan> {
+        let mut batch = most;
         loop {
             match Plan::for_batch(network, limits, batch, choices) {
                 Ok(plan) if plan.activation_bytes() <= ACTIVATION_BYTES || batch == 1 => return Ok(plan),
-                Err(problem) if batch == 1 => return Err(explain(problem)),
+                Err(problem) if batch == 1 => return Err(too_much(problem)),
                 _ => batch /= 2,
             }
         }
     }
 
+    /// Bytes of each memory that slots are in.
+    pub fn memories(&self) -> Vec<u64> {
+        memories(&self.slots)
+    }
+
     /// Bytes of all activations.
     pub fn activation_bytes(&self) -> u64 {
-        self.slots.iter().map(|slot| slot.bytes()).sum()
+        self.memories().iter().sum()
     }
 
     /// The layout and slot of the network's output.
@@ -163,8 +183,8 @@ impl Plan {
 
     fn for_batch(network: &Network, limits: &Limits, batch: usize, choices: &Choices) -> Result<Plan, String> {
         let input = Layout::of(network.input, limits);
-        let mut slots = Slots { batch, limits, choices, sizes: Vec::new(), scratch: [None; 2] };
-        let input_slot = slots.take(input, None).map_err(|problem| format!("input {}: {problem}", network.input))?;
+        let mut slots = Slots { batch, limits, choices, slots: Vec::new(), scratch: [None; 2] };
+        let input_slot = slots.take(input, &[]).map_err(|problem| format!("input {}: {problem}", network.input))?;
         let mut steps = Vec::new();
         if network.preprocess.is_some() {
             steps.push(Step::preprocess(input, input_slot, limits));
@@ -174,7 +194,10 @@ impl Plan {
         for (index, node) in network.nodes.iter().enumerate() {
             let fail = |problem| format!("layer {} ({}): {problem}", node.layer, node.op.name());
             let (to, from) = (Layout::of(node.output, limits), places[index]);
-            let to = (to, slots.take(to, Some(from.1)).map_err(fail)?);
+            // What is computed with the layer before reads what that one does.
+            let slots_read: Vec<usize> = places[index.saturating_sub(1)..].iter().map(|&(_, slot)| slot).collect();
+            let busy = if matches!(node.op, Op::Pool2d(_)) { &slots_read[..] } else { &[from.1] };
+            let to = (to, slots.take(to, busy).map_err(fail)?);
             if let (Some(before), Some(step)) = (index.checked_sub(1), steps.last_mut()) {
                 let ops = [&network.nodes[before].op, &node.op];
                 step.pooled = Step::pooled(ops, places[before], from.0, to, &mut slots);
@@ -191,8 +214,22 @@ impl Plan {
             let limit = limits.max_binding_bytes;
             return Err(format!("the pixels of {batch} images take {bytes} bytes, the largest binding is {limit}"));
         }
-        Ok(Plan { batch, slots: slots.sizes, input, input_slot, pixel_bytes, steps })
+        Ok(Plan { batch, slots: slots.slots, input, input_slot, pixel_bytes, steps })
     }
+}
+
+fn too_much(problem: String) -> Error {
+    Error::Device(format!("this adapter cannot run the network: {problem}"))
+}
+
+/// Bytes of each memory that `slots` are in.
+fn memories(slots: &[Slot]) -> Vec<u64> {
+    let mut memories = Vec::new();
+    for slot in slots {
+        memories.resize(memories.len().max(slot.memory + 1), 0);
+        memories[slot.memory] = slot.size.bytes().max(memories[slot.memory]);
+    }
+    memories
 }
 
 /// The textures handed out so far.
@@ -200,19 +237,20 @@ struct Slots<'a> {
     batch: usize,
     limits: &'a Limits,
     choices: &'a Choices,
-    sizes: Vec<TextureSize>,
+    slots: Vec<Slot>,
     scratch: [Option<usize>; 2],
 }
 
 impl Slots<'_> {
     /// One of two slots for what lives within a step, at least of `size`.
     fn scratch(&mut self, index: usize, size: TextureSize) -> usize {
-        let slot = *self.scratch[index].get_or_insert_with(|| {
-            self.sizes.push(size);
-            self.sizes.len() - 1
-        });
-        let TextureSize { width, height, layers } = self.sizes[slot];
-        self.sizes[slot] = TextureSize {
+        let slot = match self.scratch[index] {
+            Some(slot) => slot,
+            None => self.add(Slot { size, memory: memories(&self.slots).len() }),
+        };
+        self.scratch[index] = Some(slot);
+        let TextureSize { width, height, layers } = self.slots[slot].size;
+        self.slots[slot].size = TextureSize {
             width: width.max(size.width),
             height: height.max(size.height),
             layers: layers.max(size.layers),
@@ -220,15 +258,24 @@ impl Slots<'_> {
         slot
     }
 
-    /// A slot for `layout` that is not `busy`.
-    fn take(&mut self, layout: Layout, busy: Option<usize>) -> Result<usize, String> {
+    /// A slot for `layout` in other memory than `busy` slots: of that which is there, in what has to grow least.
+    fn take(&mut self, layout: Layout, busy: &[usize]) -> Result<usize, String> {
         let size = layout.texture(self.batch);
         size.check(self.limits)?;
-        let taken = |index| Some(index) == busy || self.scratch.contains(&Some(index));
-        let free = self.sizes.iter().enumerate().position(|(index, &slot)| slot == size && !taken(index));
-        Ok(free.unwrap_or_else(|| {
-            self.sizes.push(size);
-            self.sizes.len() - 1
-        }))
+        let memories = memories(&self.slots);
+        let is_free = |&memory: &usize| {
+            let mut taken = busy.iter().chain(self.scratch.iter().flatten());
+            let suits = self.limits.is_hardware || self.slots.contains(&Slot { size, memory });
+            suits && taken.all(|&slot| self.slots[slot].memory != memory)
+        };
+        let free = (0..memories.len()).filter(is_free);
+        let memory = free.min_by_key(|&memory| size.bytes().saturating_sub(memories[memory]));
+        let slot = Slot { size, memory: memory.unwrap_or(memories.len()) };
+        Ok(self.slots.iter().position(|&other| other == slot).unwrap_or_else(|| self.add(slot)))
+    }
+
+    fn add(&mut self, slot: Slot) -> usize {
+        self.slots.push(slot);
+        self.slots.len() - 1
     }
 }

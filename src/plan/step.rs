@@ -181,7 +181,7 @@ impl Step {
         let method = slots.choices.method(op, from, to, slots.limits);
         let Some(Method::Winograd(filtering, product)) = method else { return None };
         let ends = DispatchSlots { input: Some(input_slot), output: output_slot };
-        let fits = winograd::pools(filtering, to) && pool.halves([to.height, to.width]) && input_slot != output_slot;
+        let fits = winograd::pools(filtering, to) && pool.halves([to.height, to.width]);
         fits.then(|| winograd::dispatches(conv2d, [from, to], Some(pooled), ends, (filtering, product), slots))
     }
 

@@ -13,11 +13,11 @@ use readback::Readback;
 use super::Adapter;
 use super::context::Context;
 use super::guard;
-use super::texture::Texture;
+use super::texture::{self, Texture};
 use super::weights::StepWeights;
 use crate::executor::{Executor, Input, batch_len};
 use crate::network::Node;
-use crate::plan::{Dispatch, Plan, TextureSize};
+use crate::plan::{Dispatch, Plan, Slot, Texels};
 use crate::{Network, Result, Tensor};
 
 /// Batches that may be under way: while one is read back, the next computes.
@@ -142,8 +142,8 @@ impl GpuExecutor {
     /// For tests: whether nothing was ever written around the planned textures.
     #[doc(hidden)]
     pub fn guards_hold(&self) -> Result<bool> {
-        for (slot, &planned) in self.slots.iter().zip(&self.plan.slots) {
-            if !guard::holds(&self.context, slot, planned)? {
+        for (slot, planned) in self.slots.iter().zip(&self.plan.slots) {
+            if !guard::holds(&self.context, slot, planned.size)? {
                 return Ok(false);
             }
         }
@@ -239,8 +239,14 @@ impl GpuExecutor {
 
 /// The textures of a plan, larger by `guard`.
 fn slots(plan: &Plan, context: &Context, guard: usize) -> Result<Vec<Texture>> {
-    let slot = |&planned: &TextureSize| {
-        let slot = Texture::new(context, SLOT, guard::around(planned, guard))?;
+    if guard == 0 && context.texels == Texels::Buffers {
+        let memories = plan.memories().into_iter().map(|bytes| texture::buffer(context, SLOT, bytes));
+        let memories: Vec<_> = memories.collect();
+        return Ok(plan.slots.iter().map(|slot| Texture::within(&memories[slot.memory], slot.size)).collect());
+    }
+    // Each for itself: what is in one spoils no other's guard.
+    let slot = |planned: &Slot| {
+        let slot = Texture::new(context, SLOT, guard::around(planned.size, guard))?;
         if guard > 0 {
             guard::fill(context, &slot);
         }
