@@ -13,7 +13,7 @@ use libtest_mimic::{Arguments, Trial};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 use vgg_wgpu::Network;
-use vgg_wgpu::device::{self, Device, DeviceChoice};
+use vgg_wgpu::device::{self, Device, DeviceChoice, gpu_or_cpu};
 use vgg_wgpu::gpu::tuner::TuneMode;
 use vgg_wgpu::keras::{Architecture, untrained};
 use vgg_wgpu::ops::PreprocessMode;
@@ -23,12 +23,16 @@ const MODEL: &str = "model.json";
 fn main() -> ExitCode {
     let skip =
         std::env::var_os("VGG_WGPU_SKIP_GPU_TESTS").is_some_and(|value| value == "1") || !cfg!(target_os = "linux");
-    let tests: [(&str, fn()); 4] = [
+    let tests: [(&str, fn()); 5] = [
         ("every_layer_shape_gets_one_of_the_methods_that_were_measured", every_layer_gets_a_method),
         ("what_was_measured_is_planned_with_until_it_is_damaged_or_of_another_adapter", what_was_measured_is_used),
         ("a_run_measures_when_told_and_goes_on_where_nothing_can_be_kept", a_run_measures_when_told),
         ("hardware_is_measured_for_the_size_of_batches", hardware_is_measured_for_the_size_of_batches),
+        ("a_gpu_that_is_much_slower_than_the_cpu_is_not_taken", a_gpu_that_is_much_slower_than_the_cpu_is_not_taken),
     ];
+    let own = Fixture::new();
+    // SAFETY: no other thread runs yet.
+    unsafe { std::env::set_var("XDG_CACHE_HOME", own.path("cache")) };
     let trials = tests.map(|(name, test)| {
         let run = move || {
             test();
@@ -151,11 +155,48 @@ fn hardware_is_measured_for_the_size_of_batches() {
         let tuned = device.tuned(network, asked, TuneMode::AutoFor(1000), &mut notice).unwrap();
         tuned.executor(network.clone(), asked).unwrap().max_batch()
     };
-    let json = fs::read_to_string(fixture().path(MODEL)).unwrap();
-    let model = untrained::model(Architecture::from_json(&json, MODEL).unwrap(), 0);
-    let small = model.network(Some(PreprocessMode::Caffe)).unwrap();
+    let small = small_network();
     let measured = tune(&small, None, true);
     assert!([8, 16, 32].contains(&measured), "{measured}");
     assert_eq!(tune(&small, Some(4), true), 4);
     assert_eq!(tune(&small, None, false), 8);
+}
+
+fn small_network() -> Network {
+    let json = fs::read_to_string(fixture().path(MODEL)).unwrap();
+    let model = untrained::model(Architecture::from_json(&json, MODEL).unwrap(), 0);
+    model.network(Some(PreprocessMode::Caffe)).unwrap()
+}
+
+/// The only test that keeps something in this process's own cache folder.
+fn a_gpu_that_is_much_slower_than_the_cpu_is_not_taken() {
+    let network = small_network();
+    let select = |mode: TuneMode| {
+        let Device::Gpu(adapter) = device::select(&DeviceChoice::Gpu).unwrap().device else { unreachable!() };
+        let mut notice = |line: &str| panic!("{line}");
+        let selected = gpu_or_cpu(adapter, "it is there".into(), &network, mode, &mut notice).unwrap();
+        (matches!(selected.device, Device::Cpu), selected.reason)
+    };
+    let unknown = (false, "it is there".to_owned());
+    assert_eq!(select(TuneMode::Cached), unknown, "nothing is known, and nothing was to be measured");
+    let (is_cpu, reason) = select(TuneMode::AutoFor(1000));
+    let folder = PathBuf::from(std::env::var_os("XDG_CACHE_HOME").unwrap()).join("vgg-wgpu");
+    let path = fs::read_dir(folder).unwrap().next().expect("it was kept").unwrap().path();
+    let mut kept: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let times = kept["times_of_cpu"][0][1].as_f64().unwrap();
+    assert!(times > 0.0 && (times > 1.5) == is_cpu, "{times}, {reason}");
+    for (times, modes) in [(10.0, [TuneMode::Cached, TuneMode::Auto]), (1.4, [TuneMode::Auto, TuneMode::Cached])] {
+        kept["times_of_cpu"][0][1] = times.into();
+        fs::write(&path, kept.to_string()).unwrap();
+        for (is_cpu, reason) in modes.map(select) {
+            assert_eq!(
+                (is_cpu, reason.contains("takes 10.0 times as long")),
+                (times == 10.0, times == 10.0),
+                "{reason}"
+            );
+        }
+        assert_eq!(select(TuneMode::Off), unknown);
+    }
+    select(TuneMode::Force);
+    assert_ne!(fs::read_to_string(&path).unwrap(), kept.to_string(), "it was measured anew");
 }

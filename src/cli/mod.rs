@@ -90,7 +90,7 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
 /// Compiles `network` for the device that the arguments name, and returns a line that says which it is and why. A device that
 /// fails later is told on standard error, however quiet the command is, and replaced.
 fn executor(args: &DeviceArgs, network: Network, tune: TuneMode) -> Result<(Box<dyn Executor>, String)> {
-    let device::Selected { device, reason } = device::select(&args.device)?;
+    let device::Selected { device, reason } = device::select_for(&args.device, &network, tune, &mut warn)?;
     let batch = args.batch.map(Into::into);
     let device = device.tuned(&network, batch, tune, &mut warn)?;
     let executor = FallbackExecutor::open(device, network, batch, Box::new(warn))?;

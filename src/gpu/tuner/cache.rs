@@ -1,5 +1,6 @@
 //! What was measured, kept in the user's cache folder: a file for each adapter, driver and version of this program.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::{fs, io};
@@ -11,12 +12,23 @@ use crate::gpu::Adapter;
 use crate::plan::{Choices, Method, Task};
 use crate::temporary_file;
 
+/// What was measured on an adapter.
+#[derive(Debug, Clone, Default)]
+pub struct Measured {
+    /// The methods that were the fastest.
+    pub choices: Choices,
+    /// How many times the CPU's time it takes for a task.
+    pub times_of_cpu: HashMap<Task, f64>,
+}
+
 /// A file's contents.
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
     /// What it was measured on; the file's name is a digest of it.
     measured_on: Machine,
     choices: Vec<(Task, Method)>,
+    #[serde(default)]
+    times_of_cpu: Vec<(Task, f64)>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,28 +51,33 @@ impl Machine {
 }
 
 /// What was measured on this adapter before.
-pub fn read(adapter: &Adapter, notice: &mut dyn FnMut(&str)) -> Choices {
+pub fn read(adapter: &Adapter, notice: &mut dyn FnMut(&str)) -> Measured {
     let machine = Machine::of(adapter);
-    let Some(path) = machine.path() else { return Choices::default() };
+    let Some(path) = machine.path() else { return Measured::default() };
     let kept = fs::read(&path).and_then(|text| serde_json::from_slice::<Kept>(&text).map_err(io::Error::other));
     match kept {
-        Ok(kept) if kept.measured_on == machine => Choices(kept.choices.into_iter().collect()),
-        Ok(_) => Choices::default(),
-        Err(problem) if problem.kind() == io::ErrorKind::NotFound => Choices::default(),
+        Ok(kept) if kept.measured_on == machine => Measured {
+            choices: Choices(kept.choices.into_iter().collect()),
+            times_of_cpu: kept.times_of_cpu.into_iter().collect(),
+        },
+        Ok(_) => Measured::default(),
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => Measured::default(),
         Err(problem) => {
             notice(&format!("the tuning of {} is not used: {problem}", path.display()));
-            Choices::default()
+            Measured::default()
         }
     }
 }
 
-/// Keeps `choices` for the next run.
-pub fn write(adapter: &Adapter, choices: &Choices, notice: &mut dyn FnMut(&str)) {
+/// Keeps it for the next run.
+pub fn write(adapter: &Adapter, measured: &Measured, notice: &mut dyn FnMut(&str)) {
     let measured_on = Machine::of(adapter);
     let Some(path) = measured_on.path() else { return };
-    let mut choices: Vec<_> = choices.0.iter().map(|(task, &method)| (task.clone(), method)).collect();
+    let mut choices: Vec<_> = measured.choices.0.iter().map(|(task, &method)| (task.clone(), method)).collect();
     choices.sort();
-    let text = serde_json::to_vec_pretty(&Kept { measured_on, choices }).expect("choices are plain data");
+    let times_of_cpu = measured.times_of_cpu.iter().map(|(task, &times)| (task.clone(), times)).collect();
+    let kept = Kept { measured_on, choices, times_of_cpu };
+    let text = serde_json::to_vec_pretty(&kept).expect("it is plain data");
     let written = || -> io::Result<()> {
         fs::create_dir_all(path.parent().expect("a file in a folder"))?;
         let mut file = temporary_file::beside(&path)?;

@@ -1,7 +1,7 @@
 //! Which method is the fastest on this adapter, for each distinct layer shape, and how many samples are best computed at once:
 //! measured, because no data sheet tells.
 
-mod cache;
+pub(crate) mod cache;
 
 use std::collections::HashMap;
 use std::iter;
@@ -100,11 +100,11 @@ pub fn tune(
     mode: TuneMode,
     notice: &mut dyn FnMut(&str),
 ) -> Result<Tuning> {
-    let known = match mode {
-        TuneMode::Off => return Ok(Tuning::default()),
-        TuneMode::Force => Choices::default(),
-        TuneMode::Cached | TuneMode::Auto | TuneMode::AutoFor(_) => cache::read(adapter, notice),
-    };
+    if mode == TuneMode::Off {
+        return Ok(Tuning::default());
+    }
+    let mut kept = cache::read(adapter, notice);
+    let known = if mode == TuneMode::Force { Choices::default() } else { kept.choices.clone() };
     let is_known = |node: &Node| Task::of(&node.op, node.input).is_none_or(|task| known.0.contains_key(&task));
     let all_known = network.nodes.iter().all(is_known);
     let tries_batches = batch.is_none() && adapter.limits().is_hardware;
@@ -119,7 +119,8 @@ pub fn tune(
     };
     if is_worth_it && !all_known {
         tuning = tuner.run(network, tuning.choices)?;
-        cache::write(adapter, &tuning.choices, notice);
+        kept.choices = tuning.choices.clone();
+        cache::write(adapter, &kept, notice);
     }
     if tries_batches {
         tuning.batch = tuner.best_batch(network, &tuning.choices, notice)?;

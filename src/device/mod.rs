@@ -1,5 +1,9 @@
 //! Which device computes: the meaning of `--device`.
 
+mod gpu_or_cpu;
+
+pub use gpu_or_cpu::gpu_or_cpu;
+
 use std::str::FromStr;
 
 use crate::cpu::CpuExecutor;
@@ -54,6 +58,24 @@ pub struct Selected {
     pub device: Device,
     /// The reason, to be shown behind the device's name.
     pub reason: String,
+}
+
+/// The device that `choice` means for `network`. [`DeviceChoice::Auto`] takes a GPU that is no card of its own only where the
+/// CPU is not known, or in that mode measured, to be much faster.
+pub fn select_for(
+    choice: &DeviceChoice,
+    network: &Network,
+    mode: TuneMode,
+    notice: &mut dyn FnMut(&str),
+) -> Result<Selected> {
+    match select(choice)? {
+        Selected { device: Device::Gpu(adapter), reason }
+            if *choice == DeviceChoice::Auto && !adapter.is_discrete() =>
+        {
+            gpu_or_cpu(adapter, reason, network, mode, notice)
+        }
+        selected => Ok(selected),
+    }
 }
 
 /// Finds the device that `choice` means. No adapter, or none of that number or name, is an [`Error::Device`] that lists
