@@ -33,7 +33,8 @@
 //! | both | a [`Model`], which can be truncated | [`keras`] |
 //! | a model | a [`Network`]: a chain of [`Op`](ops::Op)s, identities gone, normalisations folded | [`network`], [`ops`] |
 //! | a network and an adapter's limits | a plan: steps, arrays of texels and dispatches as plain data | [`plan`] |
-//! | a network and an adapter | the fastest method for each layer shape, measured once and kept | [`gpu::tuner`] |
+//! | a network and what the user asks for | a device: of an integrated GPU and the CPU the faster one, where it was measured | [`device`] |
+//! | a network and an adapter | the fastest method for each layer shape, measured once and kept, and the fastest batch | [`gpu::tuner`] |
 //! | a network and a device's peaks | the least time that it takes | [`roofline`] |
 //! | an executor | the time that batches and layers do take | [`profile`] |
 //! | the outputs of two executors | how far they are apart | [`difference`] |
