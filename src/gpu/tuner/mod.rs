@@ -113,11 +113,14 @@ pub fn tune(
     }
     let mut tuner = Tuner::open(adapter, network, batch)?;
     let mut tuning = Tuning { choices: known, ..Tuning::default() };
-    let is_worth_it = match mode {
-        TuneMode::AutoFor(samples) => tuner.seconds(network, &tuning.choices)? * samples as f64 >= WORTH.as_secs_f64(),
-        _ => true,
-    };
-    if is_worth_it && !all_known {
+    let measures = !all_known
+        && match mode {
+            TuneMode::AutoFor(samples) => {
+                tuner.seconds(network, &tuning.choices)? * samples as f64 >= WORTH.as_secs_f64()
+            }
+            _ => true,
+        };
+    if measures {
         tuning = tuner.run(network, tuning.choices)?;
         kept.choices = tuning.choices.clone();
         cache::write(adapter, &kept, notice);
