@@ -88,7 +88,8 @@ pub struct ImageArgs {
 
 #[derive(Debug, Args)]
 pub struct DeviceArgs {
-    /// auto (a hardware GPU if there is one, otherwise the CPU), gpu, cpu, or an adapter's number or name
+    /// auto (a hardware GPU if there is one and the CPU is not measured to be much faster, otherwise the CPU), gpu, cpu, or an
+    /// adapter's number or name
     #[arg(long, value_name = "auto|gpu|cpu|N|NAME", default_value = "auto")]
     pub device: DeviceChoice,
     /// Images in one batch: auto or a number

@@ -23,10 +23,11 @@ pub fn run(args: BenchArgs) -> Result<Outcome> {
     let model = super::open_model(&args.model)?.truncate(&args.layer.layer)?;
     let takes_images = matches!(model.architecture.input, Shape::Map { c: 3, .. });
     let network = model.network(takes_images.then_some(PreprocessMode::Caffe))?;
-    let device::Selected { device, reason } = device::select(&args.device.device)?;
+    let tune = tune_mode(args.tune);
+    let device::Selected { device, reason } = device::select_for(&args.device.device, &network, tune, &mut warn)?;
     let on_gpu = matches!(device, Device::Gpu(_));
     let batch = args.device.batch.map(Into::into);
-    let device = device.tuned(&network, batch, tune_mode(args.tune), &mut warn)?;
+    let device = device.tuned(&network, batch, tune, &mut warn)?;
     let mut profiler = device.profiler(network.clone(), batch)?;
     let batch = profiler.max_batch();
     say_always(&format!("device: {} ({reason}); batches of {batch}", profiler.device()));

@@ -14,6 +14,10 @@ pub fn run() -> Result<Outcome> {
         Device::Cpu => "cpu",
         Device::Gpu(adapter) => adapter.name(),
     };
-    super::print_line(format_args!("auto takes: {name} ({})", selected.reason))?;
+    let unless = match &selected.device {
+        Device::Gpu(adapter) if !adapter.is_discrete() => "; the CPU where a run measures that it is much faster",
+        Device::Gpu(_) | Device::Cpu => "",
+    };
+    super::print_line(format_args!("auto takes: {name} ({}){unless}", selected.reason))?;
     Ok(Outcome::Complete)
 }

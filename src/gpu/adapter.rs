@@ -52,7 +52,7 @@ impl Adapter {
 
     /// Whether it is a card of its own. Others may be so slow that a batch takes longer than the two seconds after which systems
     /// take a GPU for hung.
-    pub(crate) fn is_discrete(&self) -> bool {
+    pub fn is_discrete(&self) -> bool {
         self.info.device_type == wgpu::DeviceType::DiscreteGpu
     }
 
