@@ -6,7 +6,7 @@ use crate::gpu::Adapter;
 use crate::gpu::tuner::{TuneMode, cache};
 use crate::network::Node;
 use crate::plan::Task;
-use crate::profile::{self, Profiler};
+use crate::profile;
 use crate::{Error, Input, Network, Result};
 
 /// The CPU is taken where a GPU needs more than so many times its time: a GPU leaves it free for decoding, and what is near a
@@ -58,17 +58,12 @@ fn times_of_cpu(
     }
     let mut kept = cache::read(adapter, notice);
     let known = kept.times_of_cpu.get(&task).copied();
-    let is_enough = match mode {
-        TuneMode::Off | TuneMode::Cached => true,
-        TuneMode::Auto | TuneMode::AutoFor(_) => known.is_some(),
-        TuneMode::Force => false,
-    };
-    if is_enough {
+    if mode == TuneMode::Cached || (known.is_some() && mode != TuneMode::Force) {
         return Ok(known);
     }
     let layer = Network { input: node.input, preprocess: None, nodes: vec![node.clone()] };
-    let gpu = Device::Gpu(Box::new(adapter.clone())).profiler(layer.clone(), Some(SAMPLES))?;
-    let times = seconds(gpu, &layer)? / seconds(Device::Cpu.profiler(layer.clone(), Some(SAMPLES))?, &layer)?;
+    let gpu = Device::Gpu(Box::new(adapter.clone()));
+    let times = seconds(gpu, &layer)? / seconds(Device::Cpu, &layer)?;
     kept.times_of_cpu.insert(task, times);
     cache::write(adapter, &kept, notice);
     Ok(Some(times))
@@ -81,7 +76,8 @@ fn most_to_compute(network: &Network) -> Option<(&Node, Task)> {
 }
 
 /// Of the fastest batch.
-fn seconds(mut profiler: Box<dyn Profiler>, layer: &Network) -> Result<f64> {
+fn seconds(device: Device, layer: &Network) -> Result<f64> {
+    let mut profiler = device.profiler(layer.clone(), Some(SAMPLES))?;
     let values = vec![0.0; SAMPLES * layer.input.len()];
     let clock = profiler.clock();
     let steps = profile::time_steps(profiler.as_mut(), Input::Values(&values), clock, ROUNDS)?;

@@ -194,10 +194,10 @@ impl Plan {
         for (index, node) in network.nodes.iter().enumerate() {
             let fail = |problem| format!("layer {} ({}): {problem}", node.layer, node.op.name());
             let (to, from) = (Layout::of(node.output, limits), places[index]);
-            // What is computed with the layer before reads what that one does.
-            let slots_read: Vec<usize> = places[index.saturating_sub(1)..].iter().map(|&(_, slot)| slot).collect();
-            let busy = if matches!(node.op, Op::Pool2d(_)) { &slots_read[..] } else { &[from.1] };
-            let to = (to, slots.take(to, busy).map_err(fail)?);
+            // A pool may be computed with the layer before, from what that one reads.
+            let first_read = if matches!(node.op, Op::Pool2d(_)) { index.saturating_sub(1) } else { index };
+            let busy: Vec<usize> = places[first_read..].iter().map(|&(_, slot)| slot).collect();
+            let to = (to, slots.take(to, &busy).map_err(fail)?);
             if let (Some(before), Some(step)) = (index.checked_sub(1), steps.last_mut()) {
                 let ops = [&network.nodes[before].op, &node.op];
                 step.pooled = Step::pooled(ops, places[before], from.0, to, &mut slots);

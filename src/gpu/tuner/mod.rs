@@ -113,20 +113,23 @@ pub fn tune(
     }
     let mut tuner = Tuner::open(adapter, network, batch)?;
     let mut tuning = Tuning { choices: known, ..Tuning::default() };
-    let measures = !all_known
-        && match mode {
-            TuneMode::AutoFor(samples) => {
-                tuner.seconds(network, &tuning.choices)? * samples as f64 >= WORTH.as_secs_f64()
-            }
-            _ => true,
-        };
-    if measures {
+    let (mut seconds, is_worth_it) = match mode {
+        TuneMode::AutoFor(samples) => {
+            let seconds = tuner.seconds(network, &tuning.choices)?;
+            (Some(seconds), seconds * samples as f64 >= WORTH.as_secs_f64())
+        }
+        _ => (None, true),
+    };
+    if is_worth_it && !all_known {
         tuning = tuner.run(network, tuning.choices)?;
         kept.choices = tuning.choices.clone();
         cache::write(adapter, &kept, notice);
+        // With other methods it takes another time.
+        seconds = None;
     }
     if tries_batches {
-        tuning.batch = tuner.best_batch(network, &tuning.choices, notice)?;
+        let seconds = seconds.map_or_else(|| tuner.seconds(network, &tuning.choices), Ok)?;
+        tuning.batch = tuner.best_batch(network, &tuning.choices, seconds, notice)?;
     }
     Ok(tuning)
 }
@@ -166,16 +169,17 @@ impl<'a> Tuner<'a> {
     }
 
     /// The batch that takes the least time for a sample: the plan's own, or twice as large and so on, as long as there is memory
-    /// for it and it is no [`LONG_BATCH`]. None where only the plan's own may be.
+    /// for it and it is no [`LONG_BATCH`], at so many `seconds` a sample. None where only the plan's own may be.
     fn best_batch(
-        &mut self,
+        &self,
         network: &Network,
         choices: &Choices,
+        seconds: f64,
         notice: &mut dyn FnMut(&str),
     ) -> Result<Option<usize>> {
         let own = self.batch;
         let sizes = |most| iter::successors(Some(own), |n| Some(2 * n)).take_while(move |&n| n <= most);
-        let most = (LONG_BATCH / self.seconds(network, choices)?).min(MOST_SAMPLES as f64) as usize;
+        let most = (LONG_BATCH / seconds).min(MOST_SAMPLES as f64) as usize;
         let Some(most) = sizes(most).last().filter(|&n| n > own) else { return Ok(None) };
         let executor = match self.whole(network, choices, most) {
             Err(Error::Device(problem)) => {
