@@ -1,8 +1,9 @@
 //! The GPUs of this machine.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use super::aliased;
+use super::context::Context;
 use crate::plan::{Choices, Limits, Plan, Texels, WORKGROUP_WIDTH};
 use crate::{Network, Result};
 
@@ -18,6 +19,8 @@ pub struct Adapter {
     batch: Option<usize>,
     /// Whether it is taken for hardware, whatever it is.
     as_hardware: bool,
+    /// Its device, once it is open: those of its clones, too.
+    opened: Arc<Mutex<Option<Arc<Context>>>>,
 }
 
 /// One for the whole program: NVIDIA's driver for Linux cannot be unloaded and loaded as often as devices are opened.
@@ -34,7 +37,8 @@ pub fn adapters() -> Vec<Adapter> {
         .into_iter()
         .map(|adapter| {
             let info = adapter.get_info();
-            Adapter { info, adapter, choices: Choices::default(), batch: None, as_hardware: false }
+            let (choices, opened) = (Choices::default(), Arc::default());
+            Adapter { info, adapter, choices, batch: None, as_hardware: false, opened }
         })
         .collect()
 }
@@ -99,7 +103,18 @@ impl Adapter {
     /// For tests: the adapter, planned for as if it were hardware.
     #[doc(hidden)]
     pub fn as_hardware(self) -> Adapter {
-        Adapter { as_hardware: true, ..self }
+        Adapter { as_hardware: true, opened: Arc::default(), ..self }
+    }
+
+    /// Its device, which is opened when it is first asked for, and anew after it had a problem. So what is compiled to measure
+    /// it is compiled for the run that follows, too.
+    pub(super) fn context(&self) -> Result<Arc<Context>> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(context) = opened.as_ref().filter(|context| context.check().is_ok()) {
+            return Ok(Arc::clone(context));
+        }
+        let context = Arc::new(Context::open(self)?);
+        Ok(Arc::clone(opened.insert(context)))
     }
 
     /// Where its texels are.

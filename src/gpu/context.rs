@@ -11,6 +11,7 @@ use crate::plan::{Shader, Texels, TextureSize, activation_code};
 use crate::{Error, Result};
 
 /// An open device.
+#[derive(Debug)]
 pub struct Context {
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,

@@ -2,8 +2,8 @@
 
 use vgg_wgpu::cpu::CpuExecutor;
 use vgg_wgpu::device::{self, Device, DeviceChoice};
-use vgg_wgpu::gpu::GpuExecutor;
-use vgg_wgpu::{Executor, Input, Network, Node, Result, Tensor};
+use vgg_wgpu::gpu::{Adapter, GpuExecutor};
+use vgg_wgpu::{Error, Executor, Input, Network, Node, Result, Tensor};
 
 use super::methods::{self, Family};
 use super::plans::LAVAPIPE;
@@ -56,9 +56,21 @@ pub fn backends() -> Vec<Backend> {
     [cpu].into_iter().chain(gpus).collect()
 }
 
+thread_local! {
+    /// The best adapter and, as hardware, the same: a thread's tests share their devices and what is compiled on them.
+    static ADAPTERS: Result<[Adapter; 2]> = {
+        device::select(&DeviceChoice::Gpu).map(|selected| match selected.device {
+            Device::Gpu(adapter) => [(*adapter).clone(), adapter.as_hardware()],
+            Device::Cpu => unreachable!("asked for a GPU"),
+        })
+    };
+}
+
 fn gpu(family: &Family, network: Network, batch: usize) -> Result<Box<dyn Executor>> {
-    let Device::Gpu(adapter) = device::select(&DeviceChoice::Gpu)?.device else { unreachable!("asked for a GPU") };
-    let adapter = if family.is_hardware { adapter.as_hardware() } else { *adapter };
+    let adapter = ADAPTERS.with(|adapters| match adapters {
+        Ok(adapters) => Ok(adapters[usize::from(family.is_hardware)].clone()),
+        Err(problem) => Err(Error::Device(problem.to_string())),
+    })?;
     let choices = family.choices(&network, &adapter.limits());
     let adapter = adapter.with_choices(choices);
     Ok(Box::new(Guarded(GpuExecutor::with_guard(network, &adapter, Some(batch), GUARD)?)))

@@ -93,8 +93,7 @@ impl GpuExecutor {
         helper: Option<&Adapter>,
     ) -> Result<GpuExecutor> {
         let plan = adapter.plan(&network, batch)?;
-        let context = Arc::new(Context::open(adapter)?);
-        let mut executor = GpuExecutor::unprepared(network, plan, context, adapter.describe(), guard)?;
+        let mut executor = GpuExecutor::unprepared(network, plan, adapter.context()?, adapter.describe(), guard)?;
         executor.steps = executor.compile(StepWeights::load, helper)?;
         Ok(executor)
     }

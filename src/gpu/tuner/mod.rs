@@ -131,6 +131,8 @@ pub fn tune(
         let seconds = seconds.map_or_else(|| tuner.seconds(network, &tuning.choices), Ok)?;
         tuning.batch = tuner.best_batch(network, &tuning.choices, seconds, notice)?;
     }
+    // What was measured is dropped, and freed when the device is next asked how far it is: before the run needs memory.
+    tuner.context.wait()?;
     Ok(tuning)
 }
 
@@ -148,7 +150,7 @@ struct Tuner<'a> {
 impl<'a> Tuner<'a> {
     fn open(adapter: &'a Adapter, network: &Network, batch: Option<usize>) -> Result<Tuner<'a>> {
         let batch = adapter.plan(network, batch)?.batch;
-        let (context, deadline) = (Arc::new(Context::open(adapter)?), Instant::now() + BUDGET);
+        let (context, deadline) = (adapter.context()?, Instant::now() + BUDGET);
         Ok(Tuner { adapter, context, batch, deadline, probes: HashMap::new(), latest: HashMap::new() })
     }
 
