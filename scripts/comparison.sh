@@ -2,6 +2,7 @@
 #
 # set_up PACKAGE.. builds the program, makes a Python environment with the packages below target/ (the next run finds it
 # there), and goes to a new folder beside it (deleted at exit) with full-size untrained weights. Sets $python and $program.
+# Mesa's cache and this program's begin empty: what was compiled or measured under other conditions changes no figure.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 set_up() {
@@ -16,6 +17,7 @@ set_up() {
 
   work=$(mktemp -d "$target/comparison/work.XXXXXX")
   trap 'rm -rf "$work"' EXIT
+  export XDG_CACHE_HOME=$work/cache
   cd "$work"
   "$program" init
 }
