@@ -110,7 +110,8 @@ impl Adapter {
     /// it is compiled for the run that follows, too.
     pub(super) fn context(&self) -> Result<Arc<Context>> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(context) = opened.as_ref().filter(|context| context.check().is_ok()) {
+        // It waits because what was dropped is freed then, before more memory is needed.
+        if let Some(context) = opened.as_ref().filter(|context| context.wait().is_ok()) {
             return Ok(Arc::clone(context));
         }
         let context = Arc::new(Context::open(self)?);

@@ -131,8 +131,6 @@ pub fn tune(
         let seconds = seconds.map_or_else(|| tuner.seconds(network, &tuning.choices), Ok)?;
         tuning.batch = tuner.best_batch(network, &tuning.choices, seconds, notice)?;
     }
-    // What was measured is dropped, and freed when the device is next asked how far it is: before the run needs memory.
-    tuner.context.wait()?;
     Ok(tuning)
 }
 
