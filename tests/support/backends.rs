@@ -1,5 +1,7 @@
 //! The backends under test.
 
+use std::sync::LazyLock;
+
 use vgg_wgpu::cpu::CpuExecutor;
 use vgg_wgpu::device::{self, Device, DeviceChoice};
 use vgg_wgpu::gpu::{Adapter, GpuExecutor};
@@ -56,21 +58,15 @@ pub fn backends() -> Vec<Backend> {
     [cpu].into_iter().chain(gpus).collect()
 }
 
-thread_local! {
-    /// The best adapter and, as hardware, the same: a thread's tests share their devices and what is compiled on them.
-    static ADAPTERS: Result<[Adapter; 2]> = {
-        device::select(&DeviceChoice::Gpu).map(|selected| match selected.device {
-            Device::Gpu(adapter) => [(*adapter).clone(), adapter.as_hardware()],
-            Device::Cpu => unreachable!("asked for a GPU"),
-        })
-    };
-}
+/// The best adapter and, as hardware, the same: tests share their devices and what is compiled on them.
+static ADAPTERS: LazyLock<Result<[Adapter; 2]>> = LazyLock::new(|| {
+    let Device::Gpu(adapter) = device::select(&DeviceChoice::Gpu)?.device else { unreachable!("asked for a GPU") };
+    Ok([(*adapter).clone(), adapter.as_hardware()])
+});
 
 fn gpu(family: &Family, network: Network, batch: usize) -> Result<Box<dyn Executor>> {
-    let adapter = ADAPTERS.with(|adapters| match adapters {
-        Ok(adapters) => Ok(adapters[usize::from(family.is_hardware)].clone()),
-        Err(problem) => Err(Error::Device(problem.to_string())),
-    })?;
+    let [as_it_is, as_hardware] = ADAPTERS.as_ref().map_err(|problem| Error::Device(problem.to_string()))?;
+    let adapter = if family.is_hardware { as_hardware } else { as_it_is }.clone();
     let choices = family.choices(&network, &adapter.limits());
     let adapter = adapter.with_choices(choices);
     Ok(Box::new(Guarded(GpuExecutor::with_guard(network, &adapter, Some(batch), GUARD)?)))
