@@ -1,11 +1,14 @@
 //! The backends under test.
 
-use std::sync::LazyLock;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{LazyLock, Mutex};
+use std::thread::{self, ThreadId};
 
 use vgg_wgpu::cpu::CpuExecutor;
 use vgg_wgpu::device::{self, Device, DeviceChoice};
 use vgg_wgpu::gpu::{Adapter, GpuExecutor};
-use vgg_wgpu::{Error, Executor, Input, Network, Node, Result, Tensor};
+use vgg_wgpu::{Executor, Input, Network, Node, Result, Tensor};
 
 use super::methods::{self, Family};
 use super::plans::LAVAPIPE;
@@ -58,15 +61,22 @@ pub fn backends() -> Vec<Backend> {
     [cpu].into_iter().chain(gpus).collect()
 }
 
-/// The best adapter and, as hardware, the same: tests share their devices and what is compiled on them.
-static ADAPTERS: LazyLock<Result<[Adapter; 2]>> = LazyLock::new(|| {
-    let Device::Gpu(adapter) = device::select(&DeviceChoice::Gpu)?.device else { unreachable!("asked for a GPU") };
-    Ok([(*adapter).clone(), adapter.as_hardware()])
-});
+/// The best adapter of each thread, and as hardware: its tests share their devices, and what is compiled on them. Not values of
+/// the thread's own, which are gone at its end in an order that drivers do not expect.
+static ADAPTERS: LazyLock<Mutex<HashMap<(ThreadId, bool), Adapter>>> = LazyLock::new(Mutex::default);
+
+fn adapter(is_hardware: bool) -> Result<Adapter> {
+    Ok(match ADAPTERS.lock().expect("nothing panics here").entry((thread::current().id(), is_hardware)) {
+        Entry::Occupied(known) => known.get().clone(),
+        Entry::Vacant(unknown) => {
+            let Device::Gpu(best) = device::select(&DeviceChoice::Gpu)?.device else { unreachable!("asked for a GPU") };
+            unknown.insert(if is_hardware { best.as_hardware() } else { *best }).clone()
+        }
+    })
+}
 
 fn gpu(family: &Family, network: Network, batch: usize) -> Result<Box<dyn Executor>> {
-    let [as_it_is, as_hardware] = ADAPTERS.as_ref().map_err(|problem| Error::Device(problem.to_string()))?;
-    let adapter = if family.is_hardware { as_hardware } else { as_it_is }.clone();
+    let adapter = adapter(family.is_hardware)?;
     let choices = family.choices(&network, &adapter.limits());
     let adapter = adapter.with_choices(choices);
     Ok(Box::new(Guarded(GpuExecutor::with_guard(network, &adapter, Some(batch), GUARD)?)))
