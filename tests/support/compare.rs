@@ -19,9 +19,9 @@ impl Tolerance {
     pub const TRANSCENDENTAL: Tolerance = Tolerance(64.0 * f32::EPSILON as f64);
 
     /// What Winograd's transforms add to a sum: the matrices of F(7x7, 3x3) have factors from 1/4 to 130, with which the
-    /// rounding of the products grows. Chosen and not derived: the
-    /// largest error seen is 110, the sum's part included.
-    pub const WINOGRAD: Tolerance = Tolerance(96.0 * f32::EPSILON as f64);
+    /// rounding of the products grows. Chosen and not derived: the largest error seen is 110, the sum's part included, and 148 on
+    /// a processor without fused multiply-adds.
+    pub const WINOGRAD: Tolerance = Tolerance(128.0 * f32::EPSILON as f64);
 
     /// A sum of `terms` products in f32: roundings add up like a random walk, so with the root of the number of terms.
     pub fn sum(terms: usize) -> Tolerance {
