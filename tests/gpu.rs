@@ -7,6 +7,7 @@ mod keras_fixture;
 use std::fs;
 use std::process::ExitCode;
 
+use cli_fixture::runs::Runs;
 use libtest_mimic::{Arguments, Trial};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
@@ -17,16 +18,18 @@ use vgg_wgpu::{Executor, Input};
 
 const DRIVER_LOSES: &str = "a_device_that_its_driver_loses_is_opened_anew";
 const DOES_NOT_FIT: &str = "what_does_not_fit_goes_on_on_the_cpu";
+const FIRST_FEATURES: &str = "the_first_features_wait_for_no_other_batch";
 const OUT_OF_MEMORY: &str = "a_gpu_out_of_memory_goes_on_with_smaller_batches";
 
 fn main() -> ExitCode {
     let skip = std::env::var_os("VGG_WGPU_SKIP_GPU_TESTS").is_some_and(|value| value == "1");
-    let tests: [(&str, fn()); 9] = [
+    let tests: [(&str, fn()); 10] = [
         ("the_gpu_computes_what_keras_does", the_gpu_computes_what_keras_does),
         ("it_does_with_texels_in_buffers_too", it_does_with_texels_in_buffers_too),
         ("the_gpu_writes_the_same_pixels_as_the_cpu", the_gpu_writes_the_same_pixels_as_the_cpu),
         ("verify_compares_layer_by_layer", verify_compares_layer_by_layer),
         ("plan_shows_shaders_and_the_least_time", plan_shows_shaders_and_the_least_time),
+        (FIRST_FEATURES, the_first_features_wait_for_no_other_batch),
         ("a_lost_device_is_opened_anew", a_lost_device_is_opened_anew),
         (DRIVER_LOSES, a_device_that_its_driver_loses_is_opened_anew),
         (DOES_NOT_FIT, what_does_not_fit_goes_on_on_the_cpu),
@@ -41,6 +44,8 @@ fn main() -> ExitCode {
             || match name {
                 // A shell limits the memory of a rasteriser, and its textures are limited, unlike hardware's buffers.
                 OUT_OF_MEMORY | DOES_NOT_FIT => is_hardware(),
+                // Which has them all at once.
+                FIRST_FEATURES => is_hardware(),
                 DRIVER_LOSES => !cfg!(target_os = "linux"),
                 _ => false,
             };
@@ -101,6 +106,15 @@ fn plan_shows_shaders_and_the_least_time() {
 }
 
 /// The device is really lost, with two batches under way.
+/// A run begins with one image, whose features show that all is well long before a batch is over.
+fn the_first_features_wait_for_no_other_batch() {
+    let runs = Runs::new(65);
+    let run = runs.run(&["--device", "gpu", "--batch", "32", "--json"]).code(0);
+    let summary: serde_json::Value = serde_json::from_slice(&run.get_output().stdout).unwrap();
+    let [first, all] = ["seconds_to_first_batch", "seconds"].map(|name| summary[name].as_f64().unwrap());
+    assert!(first < all / 3.0, "{first} of {all} s");
+}
+
 fn a_lost_device_is_opened_anew() {
     let network = || {
         let fixture = keras_fixture::Fixture::all().swap_remove(0);

@@ -18,6 +18,8 @@ pub struct Context {
     workgroup_rows: usize,
     /// Where texels are.
     pub texels: Texels,
+    /// Whether it computes by itself, while the program goes on: a rasteriser does before it returns from a submission.
+    pub is_hardware: bool,
     /// Whether a batch is submitted part by part.
     pub submits_parts: bool,
     problem: Arc<Mutex<Option<String>>>,
@@ -56,6 +58,7 @@ impl Context {
             queue,
             workgroup_rows: adapter.limits().workgroup_rows,
             texels: adapter.texels(),
+            is_hardware: adapter.limits().is_hardware,
             submits_parts: !adapter.is_discrete(),
             problem,
             pipelines: Mutex::default(),

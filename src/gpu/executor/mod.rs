@@ -264,7 +264,8 @@ impl Executor for GpuExecutor {
     }
 
     fn depth(&self) -> usize {
-        DEPTH
+        // Where the next batch is computed before its submission returns, features would wait for it.
+        if self.context.is_hardware { DEPTH } else { 1 }
     }
 
     fn submit(&mut self, input: Input<'_>) -> Result<()> {
