@@ -1,6 +1,7 @@
 """Runs `vgg-wgpu extract` and other programs with their time and memory, and compares features."""
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -49,6 +50,8 @@ def load(path):
 def extract(binary, folder, device, output):
     """Features of a folder by this program, and what `--json` says of the run with its memory and start-up."""
     command = [binary, "extract", folder, "--device", device, "-o", output, "--overwrite", "--quiet", "--json"]
+    # The run syncs what it writes, and would wait for what others have written.
+    os.sync()
     stdout, seconds, peak = peak_of(command)
     summary = json.loads(stdout)
     start_up = seconds - summary["seconds"] + summary["seconds_to_first_batch"]
