@@ -105,7 +105,6 @@ fn plan_shows_shaders_and_the_least_time() {
     fixture.run(&["plan", "--peak-tflops", "0"]).code(2);
 }
 
-/// The device is really lost, with two batches under way.
 /// A run begins with one image, whose features show that all is well long before a batch is over.
 fn the_first_features_wait_for_no_other_batch() {
     let runs = Runs::new(65);
@@ -115,6 +114,7 @@ fn the_first_features_wait_for_no_other_batch() {
     assert!(first < all / 3.0, "{first} of {all} s");
 }
 
+/// The device is really lost, with two batches under way.
 fn a_lost_device_is_opened_anew() {
     let network = || {
         let fixture = keras_fixture::Fixture::all().swap_remove(0);

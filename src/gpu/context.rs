@@ -18,10 +18,10 @@ pub struct Context {
     workgroup_rows: usize,
     /// Where texels are.
     pub texels: Texels,
-    /// Whether it computes by itself, while the program goes on: a rasteriser does before it returns from a submission.
-    pub is_hardware: bool,
     /// Whether a batch is submitted part by part.
     pub submits_parts: bool,
+    /// Whether a submission returns when it is computed: a rasteriser's does.
+    pub computes_when_submitted: bool,
     problem: Arc<Mutex<Option<String>>>,
     /// What was compiled, which lasts: plans use a shader many times, and a tuner has many plans.
     pipelines: Mutex<HashMap<(Shader, Activation, Texels), wgpu::ComputePipeline>>,
@@ -58,8 +58,8 @@ impl Context {
             queue,
             workgroup_rows: adapter.limits().workgroup_rows,
             texels: adapter.texels(),
-            is_hardware: adapter.limits().is_hardware,
             submits_parts: !adapter.is_discrete(),
+            computes_when_submitted: !adapter.is_hardware(),
             problem,
             pipelines: Mutex::default(),
         })

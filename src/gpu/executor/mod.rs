@@ -264,8 +264,8 @@ impl Executor for GpuExecutor {
     }
 
     fn depth(&self) -> usize {
-        // Where the next batch is computed before its submission returns, features would wait for it.
-        if self.context.is_hardware { DEPTH } else { 1 }
+        // Features would wait until the next batch is computed, too.
+        if self.context.computes_when_submitted { 1 } else { DEPTH }
     }
 
     fn submit(&mut self, input: Input<'_>) -> Result<()> {
